@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kmodlab.records.dependencies import Dependency, DependencyGraph, DependencyNode
     from kmodlab.records.elf import Export, ModuleFile, Section, read_module
     from kmodlab.records.kmsg import ConsoleParser, KernelLog, KmsgRecord, parse_console, parse_kmsg
-    from kmodlab.records.memory import MemoryChange, MemorySnapshot, ModuleMemory
+    from kmodlab.records.memory import MemoryChange, MemoryFigure, MemorySnapshot, ModuleMemory
     from kmodlab.records.modinfo import ModInfo, ModuleParameter
     from kmodlab.records.modules import LoadedModule, parse_modules
     from kmodlab.records.table import Column, Rows, format_bytes
@@ -30,6 +30,7 @@ __all__ = [
     "KmsgRecord",
     "LoadedModule",
     "MemoryChange",
+    "MemoryFigure",
     "MemorySnapshot",
     "ModInfo",
     "ModuleFile",
@@ -58,6 +59,7 @@ _HOME = {
     "KmsgRecord": "kmsg",
     "LoadedModule": "modules",
     "MemoryChange": "memory",
+    "MemoryFigure": "memory",
     "MemorySnapshot": "memory",
     "ModInfo": "modinfo",
     "ModuleFile": "elf",

@@ -24,6 +24,7 @@ KINDS: tuple[SectionKind, ...] = ("text", "rodata", "data", "bss", "init", "othe
 _LARGEST = 512 * 1024 * 1024
 _SHF_WRITE, _SHF_ALLOC, _SHF_EXECINSTR, _SHT_NOBITS = 0x1, 0x2, 0x4, 8
 # The loader reads these and does not keep them (kernel/module/main.c, setup_load_info).
+_SIGNED = b"~Module signature appended~\n"
 _NOT_KEPT = (".modinfo", "__versions", "__version_ext_crcs", "__version_ext_names")
 
 
@@ -72,6 +73,7 @@ class ModuleFile:
         imports: the symbols it needs from the kernel or from other modules, sorted.
         exports: the symbols it offers, sorted.
         modinfo: the ``.modinfo`` section as pairs, in its order, e.g. ``("license", "GPL")``.
+        signed: true if a signature is appended (kmodlab does not check it).
     """
 
     name: str
@@ -79,6 +81,7 @@ class ModuleFile:
     imports: tuple[str, ...]
     exports: tuple[Export, ...]
     modinfo: tuple[tuple[str, str], ...]
+    signed: bool = False
 
     @property
     def memory(self) -> dict[SectionKind, int]:
@@ -157,6 +160,7 @@ class _Reader:
             imports=tuple(sorted({name for name, index, _ in self._symbols if index == 0 and name})),
             exports=tuple(sorted(self._exports(), key=lambda export: export.name)),
             modinfo=modinfo,
+            signed=self._data.endswith(_SIGNED),
         )
 
     def _bytes(self, index: int) -> bytes:

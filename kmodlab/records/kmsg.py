@@ -212,6 +212,4 @@ def _kmsg_records(found: re.Match[str]) -> Iterator[KmsgRecord]:
     raw = text.encode(errors="surrogatepass")
     plain = _ESCAPED.sub(lambda code: bytes([int(code[1], 16)]), raw).decode(errors="backslashreplace")
     for line in plain.split("\n"):
-        yield KmsgRecord(
-            number & 7, number >> 3, int(microseconds) / 1e6, line, caller=caller, sequence=int(sequence)
-        )
+        yield KmsgRecord(number & 7, number >> 3, int(microseconds) / 1e6, line, caller=caller, sequence=int(sequence))

@@ -67,7 +67,8 @@ def _module(line: str) -> LoadedModule:
             refcount=None if refcount == "-" else int(refcount),
             holders=tuple(holder for holder in names if not holder.startswith("[")),
             state=state,
-            taints=taints[0].strip("()") if taints else "",
+            # A + or - behind the letters says Loading or Unloading once more.
+            taints=taints[0].strip("()+-") if taints else "",
             address=int(address, 16) or None,
             permanent="[permanent]" in names,
         )

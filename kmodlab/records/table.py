@@ -72,7 +72,7 @@ class Column:
 
     def text(self, row: object) -> str:
         """Return the cell as text."""
-        value = getattr(row, self.name) if self.name else row
+        value: Any = getattr(row, self.name) if self.name else row
         if value is None:
             return ""
         if self.kind == "bytes":
@@ -110,9 +110,7 @@ class Rows(tuple[T, ...]):
     caption: str
     columns: tuple[Column, ...]
 
-    def __new__(
-        cls, rows: Iterable[T] = (), *, caption: str = "", columns: Sequence[Column] | None = None
-    ) -> Self:
+    def __new__(cls, rows: Iterable[T] = (), *, caption: str = "", columns: Sequence[Column] | None = None) -> Self:
         """Make a table from records."""
         self = super().__new__(cls, rows)
         self.caption = caption
