@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""One running QEMU: its process, its monitor and its open files."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from functools import cache as once
+from pathlib import Path
+from typing import Any
+
+from qemu.qmp import ConnectError, QMPClient, QMPError, Runstate
+
+from kmodlab import process
+from kmodlab.errors import MachineError, MachineLost
+from kmodlab.machine import qemu
+from kmodlab.machine.console import Console
+
+__all__ = ["Emulator"]
+
+# User ids that nobody else has: systemd keeps this range for services that get one for the time they run.
+_FIRST_UID, _LAST_UID = 61184, 65519
+_IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
+
+
+class Emulator:
+    """One QEMU process. All methods that wait are coroutines of `kmodlab.aio`'s loop.
+
+    Attributes:
+        console: what the guest prints.
+        agent: our end of the agent's channel, until someone takes it over.
+        lost: why the machine is no longer of use (``panic``, ``killed``, ``ended``), or None.
+    """
+
+    def __init__(self, hardware: qemu.Hardware) -> None:
+        self.hardware = hardware
+        self.console = Console()
+        self.lost: str | None = None
+        self.agent, self._agent_of_qemu = socket.socketpair()
+        self._monitor, self._monitor_of_qemu = socket.socketpair()
+        self._qmp = QMPClient("kmodlab")
+        self._stderr = os.memfd_create("kmodlab-qemu-stderr", os.MFD_CLOEXEC)
+        self._process: process.OwnedProcess | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self, memory: int, root: Path, boot: qemu.Boot | None) -> None:
+        """Start QEMU and return when its monitor answers.
+
+        Args:
+            memory: descriptor of the guest's memory; it is opened again by QEMU, not shared.
+            root: the root file system's image.
+            boot: what to boot, or None to wait for `restore`.
+
+        Raises:
+            HostSetupError: there is no QEMU.
+            MachineError: QEMU refused to start; the message holds its own words.
+        """
+        with contextlib.ExitStack() as ours:
+            fds = qemu.Descriptors(
+                memory=memory,
+                root=_hold(ours, os.open(root, os.O_RDONLY | os.O_CLOEXEC)),
+                scratch=_hold(ours, _scratch()),
+                console=_hold(ours, self.console.writer()),
+                monitor=self._monitor_of_qemu.fileno(),
+                agent=self._agent_of_qemu.fileno(),
+            )
+            argv = qemu.command_line(self.hardware, fds, boot)
+            self._process = process.start_owned((*_unprivileged(), *argv), pass_fds=fds.all(), stderr=self._stderr)
+        self._monitor_of_qemu.close()
+        self._agent_of_qemu.close()
+        try:
+            await self._qmp.connect(self._monitor)
+            await self._execute("migrate-set-capabilities", _IGNORE_SHARED)
+        except (ConnectError, QMPError, EOFError) as error:
+            raise MachineError(f"start QEMU: {self.complaint() or error}; ./lab doctor checks this host") from error
+        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    async def restore(self, state: int) -> None:
+        """Bring in the frozen state of a template (an open descriptor, read-only); the guest then runs on from there.
+
+        Raises:
+            MachineError: QEMU refused it.
+        """
+        try:
+            self._qmp.send_fd_scm(state)
+            await self._execute("getfd", {"fdname": "state"})
+            await self._execute("migrate-incoming", {"uri": "fd:state"})
+        except (QMPError, EOFError) as error:
+            raise MachineError(f"restore the frozen machine: {self.complaint() or error}; run ./lab setup") from error
+
+    async def freeze(self, state: int) -> None:
+        """Stop the guest for good and write its device state to an open descriptor; its memory stays where it is.
+
+        Raises:
+            MachineError: QEMU could not.
+        """
+        self._qmp.send_fd_scm(state)
+        await self._execute("getfd", {"fdname": "state"})
+        with self._qmp.listener("STOP") as stopped:
+            # The guest runs when this begins, so that a clone runs as soon as it is restored.
+            await self._execute("migrate", {"uri": "fd:state"})
+            await asyncio.wait_for(stopped.get(), 30)
+        while (status := (await self._execute("query-migrate"))["status"]) not in {"completed", "failed"}:
+            await asyncio.sleep(0.005)
+        if status == "failed":
+            raise MachineError(f"freeze the machine: {self.complaint() or 'QEMU could not write its state'}; try again")
+
+    async def pause(self) -> None:
+        """Stop the guest's processors."""
+        await self._execute("stop")
+
+    async def resume(self) -> None:
+        """Let the guest's processors run again."""
+        await self._execute("cont")
+
+    async def inject_nmi(self) -> None:
+        """Send the guest a non-maskable interrupt."""
+        await self._execute("inject-nmi")
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of QEMU itself, or None if it has ended."""
+        return self._process.child_pid if self._process else None
+
+    def complaint(self) -> str:
+        """Return the last line that QEMU wrote about a trouble of its own, or an empty text."""
+        text = os.pread(self._stderr, 1 << 16, 0).decode(errors="replace") if self._stderr >= 0 else ""
+        lines = [line for line in text.splitlines() if line.startswith("qemu")]
+        return lines[-1] if lines else ""
+
+    async def stop(self) -> None:
+        """End QEMU and close every descriptor; safe to call at any time and more than once."""
+        if self._watcher:
+            self._watcher.cancel()
+        if self._process:
+            await asyncio.get_running_loop().run_in_executor(None, self._process.close)
+        with contextlib.suppress(Exception):
+            await self._qmp.disconnect()
+        self.console.read()
+        for end in (self.agent, self._agent_of_qemu, self._monitor, self._monitor_of_qemu):
+            end.close()
+        self.console.close()
+        stderr, self._stderr = self._stderr, -1
+        if stderr >= 0:
+            os.close(stderr)
+
+    async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> Any:
+        return await self._qmp.execute(command, arguments)
+
+    async def _watch(self) -> None:
+        """Wait for the end: the guest's panic, or QEMU's; then hang up, so that nobody waits for an answer."""
+        with self._qmp.listener(("GUEST_PANICKED", "SHUTDOWN")) as events:
+            waiting = asyncio.ensure_future(events.get())
+            while True:
+                ending = asyncio.ensure_future(self._qmp.runstate_changed())
+                await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
+                if waiting.done():
+                    ending.cancel()
+                    reason = "panic" if waiting.result()["event"] == "GUEST_PANICKED" else "ended"
+                    break
+                if self._qmp.runstate is not Runstate.RUNNING:
+                    waiting.cancel()
+                    reason = "killed"
+                    break
+        self.lost = reason
+        with contextlib.suppress(OSError):
+            self.agent.shutdown(socket.SHUT_RDWR)
+
+
+def _hold(stack: contextlib.ExitStack, fd: int) -> int:
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _scratch() -> int:
+    """A disk of zeros that exists only as long as QEMU has it open."""
+    fd = os.memfd_create("kmodlab-scratch", os.MFD_CLOEXEC)
+    os.truncate(fd, qemu.SCRATCH_BYTES)
+    return fd
+
+
+def _unprivileged() -> tuple[str, ...]:
+    """Options of setpriv that take all rights from QEMU, as far as this user may give rights away."""
+    if not _may_change_user():
+        return ("--no-new-privs",)
+    uid = str(random.randint(_FIRST_UID, _LAST_UID))
+    return ("--no-new-privs", "--reuid", uid, "--regid", uid, "--clear-groups", "--bounding-set", "-all")
+
+
+@once
+def _may_change_user() -> bool:
+    """Whether we are root and those user ids exist here (in a user namespace they may not)."""
+    if os.geteuid() != 0:
+        return False
+    probe = ("setpriv", "--reuid", str(_LAST_UID), "--regid", str(_LAST_UID), "--clear-groups")
+    return process.run((*probe, "--bounding-set", "-all", "true"), timeout=10).exit_status == 0
+
+
+def lost_error(reason: str, emulator: Emulator) -> MachineLost:
+    """Return the error for a machine that is lost, with the end of its log."""
+    words = {
+        "panic": "the kernel panicked",
+        "killed": "QEMU was killed from outside or ended by itself",
+        "ended": "the guest shut itself down",
+        "hung": "the guest no longer answers",
+    }.get(reason, reason)
+    records = emulator.console.read()
+    return MachineLost(f"use machine: {words}; reset() gives a fresh one", reason=reason, records=records[-200:])

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: MIT
+"""A machine that was booted once and frozen; every `Machine` is a clone of one.
+
+On the disk a template is a folder of four files: ``memory`` (the guest's memory, sparse), ``state`` (the devices'
+state, 0.3 MB), ``console`` (the boot's log) and ``template.json`` (what it was made from, sizes and checksums).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from kmodlab import aio, process
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.config import settings
+from kmodlab.errors import BootTimeout, HostSetupError, ImageError, MachineError, MachineLost
+from kmodlab.guest.session import Session
+from kmodlab.machine import frozen, qemu
+from kmodlab.machine.emulator import Emulator
+from kmodlab.machine.image import GuestImage
+from kmodlab.progress import step
+
+__all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
+
+_FORM = 1  # raise it when the same inputs make another template
+
+# What a clone will need first is read into the page cache before the freeze, so that no clone has to.
+_WARM_UP = """
+cd /root; export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+for tool in insmod rmmod modprobe modinfo lsmod dmesg mount umount ip cat ls dd grep sed awk head tail wc sha256sum \
+            mkdir rm mv cp stat sync sleep timeout unshare nsenter ping nc strace ethtool ps free; do
+    "$tool" --version || "$tool" -V
+done >/dev/null 2>&1
+lsmod >/dev/null; modprobe -n -v loop >/dev/null; modinfo -n loop >/dev/null; dmesg | tail -n 1 >/dev/null
+(echo | cat) >/dev/null; true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A frozen machine on the disk.
+
+    Attributes:
+        folder: where it lies in the cache.
+        hardware: the machine that it is.
+        kernel: the kernel that it runs.
+        image: what it was booted from; its root file system is needed by every clone.
+    """
+
+    folder: Path
+    hardware: qemu.Hardware
+    kernel: KernelBuild
+    image: GuestImage
+
+    def memory(self) -> int:
+        """Return a descriptor of the sealed memory. It belongs to this process, which keeps one for each template.
+
+        Raises:
+            ImageError: what lies on the disk is damaged.
+        """
+        if self.folder not in _memories:
+            try:
+                _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
+            except (OSError, ValueError, KeyError) as error:
+                raise ImageError(f"load the frozen machine: {error}; run ./lab setup, which makes it anew") from error
+        return _memories[self.folder]
+
+    def open_state(self) -> int:
+        """Return a new descriptor of the devices' state, read-only; the caller closes it."""
+        return os.open(self.folder / "state", os.O_RDONLY | os.O_CLOEXEC)
+
+    def console(self) -> bytes:
+        """Return what the machine printed while it booted."""
+        return (self.folder / "console").read_bytes()
+
+    def is_whole(self) -> bool:
+        """Return whether its files are there with their sizes, and its state with its checksum."""
+        try:
+            manifest = self._manifest()
+            size = (self.folder / "memory").stat().st_size
+            return bool(
+                size == self.hardware.memory << 20
+                and frozen.checksum((self.folder / "state").read_bytes()) == manifest["state"]
+                and (self.folder / "console").exists()
+                and self.image.root.exists()
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def _manifest(self) -> dict[str, int]:
+        manifest: dict[str, int] = json.loads((self.folder / "template.json").read_text())
+        return manifest
+
+
+_memories: dict[Path, int] = {}
+
+
+def boot_arguments(hardware: qemu.Hardware) -> str:
+    """Return the kernel's command line; ``vm/README.md`` gives the reason for each word."""
+    console = qemu.architecture(hardware.arch).console
+    return (
+        f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off "
+        "no_timer_check audit=0 kmodlab.root=/dev/vda"
+    )
+
+
+def find_template(kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardware) -> Template:
+    """Return the template for this hardware, kernel and QEMU, be it on the disk or not."""
+    binary = process.which(qemu.architecture(hardware.arch).binary)
+    if binary is None:
+        raise HostSetupError("find QEMU: not installed; run ./lab setup, or apt-get install qemu-system-x86")
+    build = binary.stat()
+    inputs = [_FORM, asdict(hardware), image.key, boot_arguments(hardware), _WARM_UP]
+    inputs += [qemu.architecture(hardware.arch).machine, build.st_size, build.st_mtime_ns]
+    digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
+    name = f"{kernel.release}_{hardware.accelerator}_{hardware.cpus}cpu_{hardware.memory}M_{digest}"
+    return Template(settings().cache / "templates" / name, hardware, kernel, image)
+
+
+def ensure_template(
+    kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardware, *, boot_timeout: float | None = None
+) -> Template:
+    """Return the template, booting and freezing a machine if it is not on the disk (4 to 10 s under emulation).
+
+    Raises:
+        BootTimeout: the machine did not come up in time.
+        MachineError: QEMU refused.
+    """
+    template = find_template(kernel, image, hardware)
+    if template.is_whole():
+        return template
+    template.folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{template.folder}.lock"):
+        if not template.is_whole():
+            _make(template, boot_timeout or settings().boot_timeout)
+    return template
+
+
+def _make(template: Template, boot_timeout: float) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(template.folder)
+    _memories.pop(template.folder, None)
+    with (
+        tempfile.TemporaryDirectory(dir=template.folder.parent, prefix=".new-") as temporary,
+        step(f"Booting Linux {template.kernel.release} once, to freeze it"),
+    ):
+        folder = Path(temporary) / "template"
+        folder.mkdir()
+        memory = frozen.new_memory(template.hardware.memory)
+        try:
+            _boot_and_freeze(template, folder, memory, boot_timeout)
+            manifest = {
+                "memory": frozen.save(memory, folder / "memory"),
+                "state": frozen.checksum((folder / "state").read_bytes()),
+            }
+        finally:
+            os.close(memory)
+        (folder / "template.json").write_text(json.dumps(manifest))
+        folder.rename(template.folder)
+
+
+def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> None:
+    """Boot a machine in `memory`, make it ready, and leave its state and its console's text in `folder`."""
+    boot = qemu.Boot(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
+    emulator = Emulator(template.hardware)
+    state = os.open(folder / "state", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        aio.call(emulator.start(memory, template.image.root, boot), timeout=boot_timeout)
+        session = _await_agent(emulator, time.monotonic() + boot_timeout)
+        session.run(_WARM_UP, timeout=boot_timeout)
+        session.close()
+        aio.call(emulator.freeze(state), timeout=60)
+        (folder / "console").write_text(emulator.console.text())
+    finally:
+        os.close(state)
+        aio.call(emulator.stop())
+
+
+def _await_agent(emulator: Emulator, deadline: float) -> Session:
+    """Return a session with the agent once it answers, or tell why it does not."""
+    try:
+        return Session.open(emulator.agent, timeout=deadline - time.monotonic())
+    except MachineLost as error:
+        lines = emulator.console.text().splitlines()[-20:]
+        last = next((line for line in reversed(lines) if line.strip()), "nothing on the console")
+        if emulator.lost:
+            words = emulator.complaint() or last
+            raise MachineError(f"boot the machine: {words}; ./lab doctor checks this host") from error
+        raise BootTimeout(
+            f"boot the machine: no answer in time, its console ends with {last!r}; "
+            "set KMODLAB_BOOT_TIMEOUT higher on a slow host",
+            console=lines,
+        ) from error
