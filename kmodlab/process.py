@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kmodlab.errors import HostSetupError
 
-__all__ = ["Finished", "OwnedProcess", "ProcessTimeout", "run", "start_owned", "which"]
+__all__ = ["Finished", "OwnedProcess", "ProcessTimeout", "attached", "run", "start_owned", "which"]
 
 # A supervisor in POSIX shell (1 ms to start, against 20 for a Python one). Its standard input is a pipe whose other
 # end only the owner holds: `read` returns when the owner lets go of it, on purpose or by dying. The shell gives a
@@ -119,6 +119,51 @@ def run(
     if late:
         raise ProcessTimeout(finished)
     return finished
+
+
+def attached(
+    argv: Sequence[str | os.PathLike[str]],
+    *,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    watch: Callable[[bytes], object] | None = None,
+) -> int:
+    """Run a tool on the user's own terminal, as long as it takes, and return its exit status (minus a signal's number).
+
+    An interrupt from the keyboard reaches the tool itself, and this waits until the tool has dealt with it: a package
+    manager must not be killed in the middle.
+
+    Args:
+        argv: the program and its arguments; never a shell line.
+        cwd: the folder it starts in.
+        env: its environment, or None for this process's own.
+        watch: called with each line that it prints, instead of passing both its outputs on.
+
+    Raises:
+        HostSetupError: the program does not exist.
+        KeyboardInterrupt: the interrupt, once the tool has ended.
+    """
+    words = tuple(os.fspath(word) for word in argv)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL} if watch else {}
+    try:
+        child = subprocess.Popen(words, cwd=cwd, env=env, **pipes)  # type: ignore[call-overload]
+    except FileNotFoundError:
+        raise HostSetupError(f"run {words[0]}: no such program; ./lab doctor says what to install") from None
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            for line in child.stdout or ():
+                if watch:
+                    watch(line)
+            status = child.wait()
+            break
+        except KeyboardInterrupt as caught:
+            interrupt = caught
+    if child.stdout:
+        child.stdout.close()
+    if interrupt:
+        raise interrupt
+    return int(status)
 
 
 def _collect(

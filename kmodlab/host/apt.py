@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: MIT
+"""Debian packages without root: apt with a state folder of its own, packages unpacked beside the system.
+
+Sources, keys, proxies and all other settings are the machine's own, so apt checks the signatures as it always does.
+The machine's package lists, its record of what is installed and its hooks are left alone. Nothing is ever installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.errors import HostSetupError
+from kmodlab.host.state import disk_full, locked, need_room
+from kmodlab.progress import size_text, step
+
+__all__ = [
+    "Deb",
+    "PrivateApt",
+    "download",
+    "parse_stanzas",
+    "parse_uris",
+    "percent_watcher",
+    "private_apt",
+    "resolve",
+    "unpack",
+]
+
+_STALE = 24 * 3600.0  # seconds after which the package lists are fetched anew
+_DOWNLOAD_LIMIT = 4 * 3600.0  # seconds; a slow line is no error, a hanging one is apt's to notice
+
+# The hooks that distributions and containers put here touch the system: they clear its caches, feed its desktop.
+_SETTINGS = """#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+Dir::State "{folder}";
+Dir::State::lists "{folder}/lists";
+Dir::State::status "{folder}/status";
+Dir::State::extended_states "{folder}/extended_states";
+Dir::Cache "{folder}/cache";
+Dir::Cache::archives "{folder}/cache/archives";
+Dir::Cache::pkgcache "";
+Dir::Cache::srcpkgcache "";
+Acquire::Languages "none";
+Acquire::Retries "3";
+Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::IndexTargets::deb-src::Sources::DefaultEnabled "false";
+APT::Get::Assume-Yes "true";
+APT::Install-Recommends "false";
+APT::Status-Fd "1";
+"""
+# Root's apt fetches as the user _apt, who may not write into a folder below /root.
+_AS_ROOT = 'APT::Sandbox::User "root";\n'
+
+_URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) (?:(?P<kind>\w+):(?P<hash>[0-9a-f]+))?$", re.M)
+_PERCENT = re.compile(rb"^dlstatus:\d+:([\d.]+):", re.M)
+_ERROR_LINE = re.compile(r"^[EW]: .*", re.M)
+_CAUSES = {
+    "space": r"No space left on device|enough free space",
+    "stale": r"404\s+Not Found|Hash Sum mismatch|File has unexpected size",
+    "network": r"resolv|ould not connect|etwork is unreachable|onnection (timed out|failed|refused|reset)|nable to connect",
+    "signature": r"NO_PUBKEY|not signed|EXPKEYSIG|GPG error",
+    "unknown": r"nable to locate package|no installation candidate|No packages found|no available version|not found$",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Deb:
+    """One package as the archive offers it.
+
+    Attributes:
+        name: its name, e.g. ``kmod``.
+        version: its version, with the epoch.
+        filename: the name of its file, as apt writes it.
+        size: bytes of its file.
+        sha256: the hash of its file, or an empty text where the archive names another kind of hash.
+    """
+
+    name: str
+    version: str
+    filename: str
+    size: int
+    sha256: str = ""
+
+
+def parse_uris(text: str) -> tuple[Deb, ...]:
+    """Read what ``apt-get --print-uris`` prints: one line a package, ``'URI' FILE SIZE HASH``."""
+    debs = []
+    for line in _URI_LINE.finditer(text):
+        name, version, _ = urllib.parse.unquote(line["file"]).rsplit("_", 2)
+        sha256 = line["hash"] if line["kind"] == "SHA256" else ""
+        debs.append(Deb(name, version, line["file"], int(line["size"]), sha256 or ""))
+    return tuple(debs)
+
+
+def parse_stanzas(text: str) -> list[dict[str, str]]:
+    """Read the paragraphs of a Debian control file; continued lines are joined by a newline."""
+    stanzas = []
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        fields: dict[str, str] = {}
+        name = ""
+        for line in paragraph.splitlines():
+            if line[:1].isspace() and name:
+                fields[name] += f"\n{line.strip()}"
+            elif ":" in line:
+                name, _, value = line.partition(":")
+                fields[name] = value.strip()
+        if fields:
+            stanzas.append(fields)
+    return stanzas
+
+
+class PrivateApt:
+    """apt with its state in a folder of ours.
+
+    Args:
+        folder: the folder; it is made at first use.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.archives = folder / "debs"
+
+    @property
+    def _settings(self) -> Path:
+        return self.folder / "apt.conf"
+
+    def _prepare(self) -> None:
+        for name in ("lists/partial", "cache/archives/partial", "debs"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        if any(letter in str(self.folder) for letter in '"\n'):
+            raise HostSetupError(
+                f"use {self.folder}: apt cannot name it (a quote); set KMODLAB_CACHE to another folder"
+            )
+        text = _SETTINGS.format(folder=self.folder) + (_AS_ROOT if os.geteuid() == 0 else "")
+        (self.folder / "status").touch()
+        if not self._settings.exists() or self._settings.read_text() != text:
+            part = self._settings.with_suffix(f".{os.getpid()}")
+            part.write_text(text)
+            part.rename(self._settings)
+
+    def _run(
+        self,
+        program: str,
+        *arguments: str,
+        cwd: Path | None = None,
+        timeout: float = 120,
+        watch: Callable[[bytes], object] | None = None,
+    ) -> str:
+        """Run a program of apt and return its standard output.
+
+        Raises:
+            HostSetupError: it failed; says the cause in apt's words and what to do.
+        """
+        argv = [program, "-c", str(self._settings), *arguments]
+        env = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        try:
+            finished = process.run(argv, cwd=cwd, env=env, timeout=timeout, limit=64 << 20, watch=watch)
+        except process.ProcessTimeout:
+            raise HostSetupError(f"run {program}: no end after {timeout:.0f} s; check the network, try again") from None
+        if finished.exit_status != 0:
+            raise _error(finished.text, self.folder)
+        return finished.stdout.decode(errors="replace")
+
+    def update(self, *, force: bool = False) -> None:
+        """Fetch the package lists (about 10 MB) if there are none or they are a day old.
+
+        Where the network is away and older lists are there, these stay in use.
+
+        Raises:
+            HostSetupError: no sources, no network, a signature that does not fit, no room on the disk.
+        """
+        self._prepare()
+        stamp = self.folder / "updated"
+        with locked(self.folder / "lock", "fetching the package lists"):
+            if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < _STALE:
+                return
+            need_room(self.folder, 90_000_000, "Debian's package lists")
+            with step("Fetching Debian's package lists", total=100, unit="%") as now:
+                watch = percent_watcher(now.reach, 1)
+                try:
+                    self._run("apt-get", "update", "-q", "--error-on=any", timeout=_DOWNLOAD_LIMIT, watch=watch)
+                except HostSetupError:
+                    if not self._usable_lists():
+                        raise
+            if not self._usable_lists():
+                raise HostSetupError(
+                    "read apt's sources: they name no packages; put the release's main section into /etc/apt/sources.list"
+                )
+            stamp.touch()
+
+    def _usable_lists(self) -> bool:
+        return any((self.folder / "lists").glob("*_Packages*"))
+
+    def show(self, names: Iterable[str]) -> list[dict[str, str]]:
+        """Return what the archive says of packages: the fields of the newest version of each (``apt-cache show``).
+
+        Raises:
+            HostSetupError: one is not there.
+        """
+        self.update()
+        return parse_stanzas(self._run("apt-cache", "show", "--no-all-versions", *names))
+
+    def resolve(self, names: Sequence[str], *, with_dependencies: bool = False) -> tuple[Deb, ...]:
+        """Return the packages to fetch for some names (``NAME`` or ``NAME=VERSION``).
+
+        Args:
+            names: what is wanted.
+            with_dependencies: also all that they depend on, as for a system where nothing is installed.
+
+        Raises:
+            HostSetupError: one is not there.
+        """
+        self.update()
+        verb = "install" if with_dependencies else "download"
+        return parse_uris(self._run("apt-get", verb, "-qq", "--print-uris", *names))
+
+    def download(self, debs: Sequence[Deb]) -> tuple[Path, ...]:
+        """Fetch packages and return their files. apt checks their hashes; a part that is there already is used.
+
+        Raises:
+            HostSetupError: no network, no room on the disk, or the archive has dropped them.
+        """
+        self._prepare()
+        files = tuple(self.archives / deb.filename for deb in debs)
+        with locked(self.archives / "lock", "fetching packages"):
+            missing = [deb for deb, file in zip(debs, files, strict=True) if not _whole(file, deb)]
+            if missing:
+                self._fetch(missing)
+        return files
+
+    def _fetch(self, debs: Sequence[Deb]) -> None:
+        total = sum(deb.size for deb in debs)
+        need_room(self.archives, total + 50_000_000, "the packages' files")
+        what = debs[0].name if len(debs) == 1 else f"{len(debs)} Debian packages"
+        with step(f"Downloading {what} ({size_text(total)})", total=total) as now:
+            words = [f"{deb.name}={deb.version}" for deb in debs]
+            watch = percent_watcher(now.reach, total / 100)
+            try:
+                self._run("apt-get", "download", "-qq", *words, cwd=self.archives, timeout=_DOWNLOAD_LIMIT, watch=watch)
+            except HostSetupError as error:
+                if "ENOSPC" in str(error):
+                    for deb in debs:
+                        (self.archives / deb.filename).unlink(missing_ok=True)
+                    raise disk_full(self.archives, total) from error
+                raise
+
+
+def percent_watcher(reach: Callable[[float], object], scale: float) -> Callable[[bytes], None]:
+    """Return what reads apt's status lines and calls `reach` with the percentage of the download times `scale`."""
+
+    def watch(piece: bytes) -> None:
+        found = _PERCENT.findall(piece)
+        if found:
+            reach(float(found[-1]) * scale)
+
+    return watch
+
+
+def _whole(file: Path, deb: Deb) -> bool:
+    try:
+        if file.stat().st_size != deb.size:
+            return False
+        with file.open("rb") as stream:
+            return not deb.sha256 or hashlib.file_digest(stream, "sha256").hexdigest() == deb.sha256
+    except OSError:
+        return False
+
+
+def _error(text: str, folder: Path) -> HostSetupError:
+    """Turn what apt printed into one sentence with what to do."""
+    lines = _ERROR_LINE.findall(text)
+    # The lines name the URL of a mirror, which can hold a password and says nothing to a reader.
+    words = re.sub(r"\b\w+://\S+", "the archive", lines[0][3:] if lines else text.strip()[-200:] or "failed")
+    cause = next((cause for cause, pattern in _CAUSES.items() if re.search(pattern, text, re.M)), "")
+    if cause == "space":
+        return disk_full(folder)
+    advice = {
+        "stale": "the archive has changed meanwhile: try again",
+        "network": "check the network (and apt's proxy) and try again",
+        "signature": "mend the keys of apt's sources (apt-get update shows them)",
+        "unknown": "add the release's main section to /etc/apt/sources.list",
+    }.get(cause, "apt-get update shows whether the machine's sources work")
+    verb = {"network": "reach Debian's archive", "unknown": "find a package"}.get(cause, "fetch packages")
+    return HostSetupError(f"{verb}: {words.rstrip('.')}; {advice}")
+
+
+def unpack(files: Sequence[Path], root: Path) -> None:
+    """Unpack packages over one another into a folder that does not exist yet: all of it is there, or nothing.
+
+    Files that `download` fetched are deleted afterwards, they can be had again.
+
+    Raises:
+        HostSetupError: a file is damaged, or there is no room on the disk (what was unpacked is gone again then).
+    """
+    total = sum(file.stat().st_size for file in files)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".new-") as temporary:
+        part = Path(temporary) / "root"
+        part.mkdir()
+        with step(f"Unpacking {len(files)} Debian packages", total=total) as now:
+            for file in files:
+                _unpack_one(file, part)
+                now.update(file.stat().st_size)
+        part.rename(root)
+    for file in files:
+        if (file.parent / "lock").exists():
+            file.unlink()
+
+
+def _unpack_one(file: Path, folder: Path) -> None:
+    finished = process.run(["dpkg-deb", "-x", file, folder], timeout=1800)
+    if finished.exit_status == 0:
+        return
+    if "No space left" in finished.text:
+        raise disk_full(folder.parent.parent)
+    words = finished.text.strip().splitlines()
+    file.unlink()
+    raise HostSetupError(f"unpack {file.name}: {words[-1] if words else 'failed'}; the file is gone now: try again")
+
+
+def private_apt() -> PrivateApt:
+    """Return the apt whose state lies in the cache folder."""
+    from kmodlab.config import settings
+
+    return PrivateApt(settings().cache / "apt")
+
+
+def resolve(names: Sequence[str], *, with_dependencies: bool = False) -> tuple[Deb, ...]:
+    """Return the packages to fetch; see `PrivateApt.resolve`."""
+    return private_apt().resolve(names, with_dependencies=with_dependencies)
+
+
+def download(debs: Sequence[Deb]) -> tuple[Path, ...]:
+    """Fetch packages and return their files; see `PrivateApt.download`."""
+    return private_apt().download(debs)

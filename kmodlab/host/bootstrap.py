@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""Makes the Python environment that kmodlab runs in. Run by the ``lab`` script with the machine's own Python.
+
+A bare Debian has neither pip nor ensurepip: the environment is made without, and pip comes from Debian's package of it,
+fetched and unpacked without root. pip runs from that file, with the machine's own settings.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import sys
+import venv
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.errors import HostSetupError, KmodlabError
+from kmodlab.host import apt, state
+from kmodlab.progress import Step, say, size_text, step
+
+__all__ = ["LOCK", "ensure_environment", "main"]
+
+LOCK = Path(__file__).with_name("requirements.lock")
+"""What the environment holds: every package with its version and hashes."""
+
+_WHEELS = Path("usr/share/python-wheels")
+_SIZES = re.compile(r"^# download (?P<python>\d+\.\d+): (?P<megabytes>\d+) MB, on the disk (?P<disk>\d+) MB$", re.M)
+_PIP_LINE = re.compile(r"Downloading \S+ \((?P<number>[\d.]+) (?P<unit>B|bytes|kB|KB|MB|GB)\)")
+_UNITS = {"B": 1, "bytes": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9}
+
+
+def ensure_environment(folder: Path, cache: Path) -> None:
+    """Make the environment in a folder below the cache folder, unless it is there whole.
+
+    Raises:
+        HostSetupError: no network, no room on the disk, pip refused something; says what to do.
+    """
+    complete = folder / "complete"
+    state.claim(cache)
+    with state.locked(folder.with_suffix(".lock"), "making the Python environment"):
+        if complete.exists():
+            return
+        # Made in its place, since scripts of an environment name it; only `complete` says that it is whole.
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            _make(folder, cache)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        complete.touch()
+
+
+def _make(folder: Path, cache: Path) -> None:
+    size, disk = _sizes()
+    say(f"Making the Python environment (download: about {size_text(size)}, once)")
+    state.need_room(folder, disk + size, "the Python environment")
+    try:
+        venv.create(folder, with_pip=False, symlinks=True)
+        pip = _pip(cache)
+        _install(folder, pip, size)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise state.disk_full(cache, disk + size) from error
+        raise
+
+
+def _sizes() -> tuple[int, int]:
+    """The bytes to download and on the disk, as noted in the lock file when it was made."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    found = {line["python"]: line for line in _SIZES.finditer(LOCK.read_text())}
+    line = found.get(python) or next(iter(found.values()))
+    return int(line["megabytes"]) * 1_000_000, int(line["disk"]) * 1_000_000
+
+
+def _pip(cache: Path) -> Path:
+    """Return pip's wheel: the machine's, or that of Debian's package, fetched now."""
+    root = cache / "python" / "pip"
+    for base in (Path("/"), root):
+        for wheel in sorted((base / _WHEELS).glob("pip-*.whl")):
+            return wheel
+    fetcher = apt.PrivateApt(cache / "apt")
+    with state.locked(root.with_suffix(".lock"), "fetching pip"):
+        if not root.exists():
+            apt.unpack(fetcher.download(fetcher.resolve(["python3-pip-whl"])), root)
+    return next(iter((root / _WHEELS).glob("pip-*.whl")))
+
+
+def _install(folder: Path, pip: Path, size: int) -> None:
+    # From inside its own wheel, pip installs into the environment whose Python runs it.
+    argv: list[str | Path] = [folder / "bin" / "python", "-I", pip / "pip", "install", "-r", LOCK, "--require-hashes"]
+    argv += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"]
+    with step("Downloading and installing Python packages", total=size) as now:
+        finished = process.run(argv, timeout=4 * 3600, env=_environment(), watch=_Watcher(now))
+    if finished.exit_status != 0:
+        raise _error(finished.text, folder)
+
+
+def _environment() -> dict[str, str]:
+    """The environment without what would send pip elsewhere than into the new folder."""
+    unwanted = {"PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV"}
+    return {name: value for name, value in os.environ.items() if name not in unwanted} | {"PIP_USER": "0"}
+
+
+class _Watcher:
+    """Adds up the sizes that pip prints as it downloads."""
+
+    def __init__(self, now: Step) -> None:
+        self._now = now
+        self._rest = ""
+
+    def __call__(self, piece: bytes) -> None:
+        *lines, self._rest = (self._rest + piece.decode(errors="replace")).split("\n")
+        for line in lines:
+            found = _PIP_LINE.search(line)
+            if found:
+                self._now.update(float(found["number"]) * _UNITS[found["unit"]])
+
+
+def _error(text: str, folder: Path) -> HostSetupError:
+    lines = [line for line in text.splitlines() if line.startswith("ERROR:")] or text.strip().splitlines()[-1:]
+    words = re.sub(r"\b\w+://\S+", "the index", lines[-1].removeprefix("ERROR:").strip() if lines else "pip failed")
+    if "No space left" in text:
+        return state.disk_full(folder)
+    if re.search(r"NewConnectionError|Temporary failure|Max retries|unreachable|timed out", text):
+        return HostSetupError(
+            "reach the Python package index: no answer; check the network (and pip's settings) and try again"
+        )
+    return HostSetupError(f"install Python packages: {words}; pip config list shows what pip uses")
+
+
+def main() -> int:
+    """Do what the arguments say, ``make CACHE FOLDER`` or ``remove CACHE``; return an exit status."""
+    verb, cache = sys.argv[1], Path(sys.argv[2]).absolute()
+    try:
+        if verb == "remove":
+            say(f"Removed {cache}: {size_text(state.remove(cache))} freed")
+        else:
+            ensure_environment(Path(sys.argv[3]).absolute(), cache)
+    except KmodlabError as error:
+        say(f"kmodlab: {error}")
+        return 3
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

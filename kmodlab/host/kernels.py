@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: MIT
+"""The kernels in the cache: fetched as Debian packages, unpacked without root, made ready to build against and to boot.
+
+A kernel's folder ``kernels/KEY`` holds ``root`` (its packages, laid out as in ``/``) and ``kernel.json``, written last:
+without it, or where a file is not as it says, the kernel is made anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError, UsageError
+from kmodlab.host import apt, vmlinux
+from kmodlab.host.state import disk_full, locked, machine_release, need_room
+from kmodlab.progress import step
+
+__all__ = ["KernelPackages", "default_kernel", "ensure_kernel", "find_kernels", "resolve_kernel"]
+
+_ARCHITECTURES = {"amd64": "x86_64"}
+"""Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
+
+_RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~-]*\Z")
+_ROOM = 1_000_000_000  # bytes that the largest stock kernel takes while it is made
+_UNWANTED = ("usr/share", "etc", "boot/System.map-{release}")
+_FORM = 1  # raise it when what lies in a kernel's folder changes
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPackages:
+    """What to fetch for one kernel.
+
+    Attributes:
+        release: what ``uname -r`` will print.
+        version: the version of its packages.
+        debs: image, headers for its flavour, headers for all flavours, kbuild's tools.
+    """
+
+    release: str
+    version: str
+    debs: tuple[apt.Deb, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes to download."""
+        return sum(deb.size for deb in self.debs)
+
+
+def default_kernel() -> KernelBuild:
+    """Return the kernel that is used unless one is named; it is there already, nothing is fetched.
+
+    Raises:
+        HostSetupError: none is set up.
+    """
+    kernel = _default()
+    if kernel is None:
+        raise HostSetupError("find a kernel: none is set up; run ./lab setup")
+    return kernel
+
+
+def find_kernels() -> list[KernelBuild]:
+    """Return the kernels that are there whole, in the order of their names."""
+    folders = sorted(path.parent for path in _folder().glob("*/kernel.json"))
+    return [kernel for kernel in map(_read, folders) if kernel]
+
+
+def ensure_kernel(release: str | None = None) -> KernelBuild:
+    """Return a kernel, fetching it and making it ready if it is not there (85 to 130 MB, half a minute of work).
+
+    Args:
+        release: as ``uname -r`` prints it, or None for Debian's stock kernel of this machine's own release.
+
+    Raises:
+        UsageError: `release` cannot be the name of a kernel.
+        HostSetupError: no network, no such kernel, no room on the disk, a tool is missing.
+    """
+    if release is not None and not _RELEASE.match(release):
+        raise UsageError(f"use kernel {release!r}: not a kernel's release; they look like 6.1.0-56-amd64")
+    kernel = _default() if release is None else _by_release(release)
+    if kernel:
+        return kernel
+    with locked(_folder() / "lock", "setting up a kernel"):
+        kernel = _default() if release is None else _by_release(release)
+        if kernel is None:
+            packages = resolve_kernel(release)
+            kernel = _by_release(packages.release) or _make(packages)
+        if release is None:
+            _write_json(_folder() / "default.json", {"folder": kernel.root.parent.name})
+    return kernel
+
+
+def resolve_kernel(release: str | None = None) -> KernelPackages:
+    """Return what to fetch for a kernel, from apt's package lists.
+
+    Raises:
+        HostSetupError: the machine's apt sources have no such kernel, or its architecture is not supported.
+    """
+    archive = apt.private_apt()
+    if release is None:
+        machine = _machine_architecture()
+        release = _one(_needs(archive, f"linux-image-{machine}"), r"linux-image-(\d.*)", f"linux-image-{machine}")
+    headers = f"linux-headers-{release}"
+    needs = _needs(archive, headers)
+    common = _one(needs, r"(linux-headers-\S+-common)", headers)
+    kbuild = _one(needs, r"(linux-kbuild-\S+)", headers)
+    debs = archive.resolve([f"linux-image-{release}", headers, common, kbuild])
+    return KernelPackages(release, debs[0].version, debs)
+
+
+def _machine_architecture() -> str:
+    """Debian's word for this machine's architecture (``dpkg --print-architecture``)."""
+    name = process.run(["dpkg", "--print-architecture"], timeout=30).text.strip()
+    if name not in _ARCHITECTURES:
+        raise HostSetupError(f"choose a kernel: none for {name} yet; use a machine with {', '.join(_ARCHITECTURES)}")
+    return name
+
+
+def _needs(archive: apt.PrivateApt, package: str) -> list[str]:
+    """The names of the packages that one depends on, alternatives left out."""
+    stanzas = [stanza for stanza in archive.show([package]) if stanza.get("Package") == package]
+    depends = stanzas[0].get("Depends", "") if stanzas else ""
+    return [word.split()[0] for word in depends.split(",") if word.strip()]
+
+
+def _one(needs: list[str], pattern: str, package: str) -> str:
+    found = [match[1] for match in (re.fullmatch(pattern, name) for name in needs) if match]
+    if not found:
+        raise HostSetupError(f"find a kernel: {package} leads to none; is this machine's apt that of a Debian release?")
+    return found[0]
+
+
+def _folder() -> Path:
+    return settings().cache / "kernels"
+
+
+def _default() -> KernelBuild | None:
+    try:
+        name = json.loads((_folder() / "default.json").read_text())["folder"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return _read(_folder() / name)
+
+
+def _by_release(release: str) -> KernelBuild | None:
+    return next((kernel for kernel in reversed(find_kernels()) if kernel.release == release), None)
+
+
+def _read(folder: Path) -> KernelBuild | None:
+    """The kernel in a folder, or None if it is not there whole."""
+    try:
+        manifest = json.loads((folder / "kernel.json").read_text())
+        if manifest["form"] != _FORM:
+            return None
+        for name, size in manifest["files"].items():
+            if (folder / "root" / name).stat().st_size != size:
+                return None
+        fields = (manifest["release"], manifest["arch"], manifest["version"], folder / "root", manifest["source"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return KernelBuild(*fields)
+
+
+def _make(packages: KernelPackages) -> KernelBuild:
+    """Make a kernel's folder beside its place and move it there in one step."""
+    arch = _ARCHITECTURES[packages.debs[0].filename.removesuffix(".deb").rsplit("_", 1)[1]]
+    target = _folder() / f"{packages.release}_{packages.version}"
+    need_room(target, _ROOM + packages.size, "a kernel")
+    files = apt.download(packages.debs)
+    shutil.rmtree(target, ignore_errors=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
+            folder = Path(temporary) / "kernel"
+            kernel = KernelBuild(packages.release, arch, packages.version, folder / "root", machine_release())
+            apt.unpack(files, kernel.root)
+            with step("Making the kernel ready to boot and to build against"):
+                _make_ready(kernel)
+            _write_manifest(kernel)
+            folder.rename(target)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise disk_full(target, _ROOM) from error
+        raise
+    made = _read(target)
+    if made is None:
+        raise HostSetupError(f"set up kernel {packages.release}: {target} is not whole after it was made; try again")
+    return made
+
+
+def _make_ready(kernel: KernelBuild) -> None:
+    for name in _UNWANTED:
+        path = kernel.root / name.format(release=kernel.release)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    _settle_modules(kernel.root)
+    packed = kernel.root / "boot" / f"vmlinuz-{kernel.release}"
+    kernel.image.write_bytes(vmlinux.extract(packed.read_bytes()))
+    finished = process.run(["depmod", "-b", kernel.root, kernel.release], timeout=300)
+    if finished.exit_status != 0 or not (kernel.modules / "modules.dep").exists():
+        raise HostSetupError(f"index the modules of {kernel.release}: {finished.text.strip() or 'failed'}; try again")
+
+
+def _settle_modules(root: Path) -> None:
+    """Let the modules lie below ``lib``, with a link below ``usr/lib``, where newer packages and depmods have them."""
+    new, old = root / "usr" / "lib" / "modules", root / "lib" / "modules"
+    if new.is_dir() and not old.exists():
+        old.parent.mkdir(exist_ok=True)
+        new.rename(old)
+    if not new.exists():
+        new.parent.mkdir(parents=True, exist_ok=True)
+        new.symlink_to("../../lib/modules")
+
+
+def _write_manifest(kernel: KernelBuild) -> None:
+    files = {str(path.relative_to(kernel.root)): path.stat().st_size for path in _telling(kernel)}
+    fields = {"release": kernel.release, "arch": kernel.arch, "version": kernel.version, "source": kernel.source}
+    _write_json(kernel.root.parent / "kernel.json", {"form": _FORM, **fields, "files": files})
+
+
+def _telling(kernel: KernelBuild) -> Iterator[Path]:
+    """The files whose sizes are looked at on every start: few, and those that an accident is likely to hit."""
+    headers = kernel.root / "usr" / "src" / f"linux-headers-{kernel.release}"
+    yield from (kernel.image, kernel.config, headers / "Module.symvers", headers / "Makefile")
+    yield from (kernel.modules / f"modules.{name}" for name in ("dep", "order", "builtin", "symbols"))
+
+
+def _write_json(path: Path, content: dict[str, object]) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(content, indent=1) + "\n")
+    part.replace(path)

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Takes the uncompressed kernel out of a bzImage, since most of an emulated boot would be its decompression.
+
+The layout is that of the kernel's ``Documentation/arch/x86/boot.rst``: the compressed ELF file stands behind the boot
+code, at ``(setup_sects + 1) * 512 + payload_offset``, ``payload_length`` bytes long.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import struct
+import tempfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.errors import HostSetupError
+
+__all__ = ["extract"]
+
+_SETUP_SECTS = 0x1F1
+_MAGIC = 0x202  # "HdrS"
+_PAYLOAD = 0x248  # payload_offset and payload_length, since version 2.08 of the boot protocol
+
+
+def extract(image: bytes) -> bytes:
+    """Return the ELF file that a bzImage holds.
+
+    Raises:
+        HostSetupError: it is no bzImage, or is compressed in a way that is not known or lacks its tool.
+    """
+    if image[_MAGIC : _MAGIC + 4] != b"HdrS" or len(image) < _PAYLOAD + 8:
+        raise HostSetupError("read the kernel's image: not a bzImage; remove the kernel's folder and set it up again")
+    offset, length = struct.unpack_from("<II", image, _PAYLOAD)
+    start = ((image[_SETUP_SECTS] or 4) + 1) * 512 + offset
+    elf = _decompress(image[start : start + length])
+    if elf[:4] != b"\x7fELF":
+        raise HostSetupError("read the kernel's image: its payload is no ELF file; set the kernel up again")
+    return elf
+
+
+def _decompress(payload: bytes) -> bytes:
+    for magic, unpack in _FORMATS.items():
+        if payload.startswith(magic):
+            try:
+                return unpack(payload)
+            except (lzma.LZMAError, zlib.error, OSError, ValueError, EOFError) as error:
+                raise HostSetupError(f"unpack the kernel's image: {error}; set the kernel up again") from error
+    raise HostSetupError(f"unpack the kernel's image: compression {payload[:6].hex()} is not known; use another kernel")
+
+
+def _program(*argv: str) -> Callable[[bytes], bytes]:
+    """Decompress with a program that reads a file and writes to standard output."""
+
+    def unpack(payload: bytes) -> bytes:
+        with tempfile.TemporaryDirectory(prefix="kmodlab-") as folder:
+            file = Path(folder) / "payload"
+            # The kernel's own Makefile appends the length of the content, which these programs take for rubbish.
+            file.write_bytes(payload[:-4])
+            finished = process.run([*argv, file], timeout=120, limit=1 << 30)
+        if finished.exit_status != 0:
+            raise ValueError(finished.stderr.decode(errors="replace").strip() or f"{argv[0]} failed")
+        return finished.stdout
+
+    return unpack
+
+
+_FORMATS: dict[bytes, Callable[[bytes], bytes]] = {
+    # A decompressor object, unlike decompress(), leaves what stands behind the end of the stream alone.
+    b"\xfd7zXZ\x00": lambda data: lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data),
+    b"\x5d\x00\x00": lambda data: lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(data),
+    b"\x1f\x8b": lambda data: zlib.decompressobj(31).decompress(data),
+    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data),
+    b"\x28\xb5\x2f\xfd": _program("zstd", "-d", "-c", "-q"),
+    b"\x02\x21\x4c\x18": _program("lz4", "-d", "-c", "-q"),
+    b"\x7fELF": lambda data: data,
+}
