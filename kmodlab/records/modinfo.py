@@ -107,8 +107,8 @@ class ModInfo:
         yield "name", self.name
         yield "vermagic", self.vermagic
         for parameter in self.parameters:
-            described = f"{parameter.name}:{parameter.description} ({parameter.type})"
-            yield "parm", described if parameter.type else described.removesuffix(" ()")
+            kind = f" ({parameter.type})" if parameter.description else parameter.type
+            yield "parm", f"{parameter.name}:{parameter.description}{kind}"
 
     def __str__(self) -> str:
         """Return it as ``modinfo`` prints it."""
