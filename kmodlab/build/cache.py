@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+"""A store of results, addressed by a hash of what they were made from.
+
+An entry is a folder: its files, and ``entry.json`` with their checksums and a note. It appears by one rename, so a
+reader sees all of it or nothing, in whatever process and whatever moment the writer dies. A damaged entry is taken
+away when it is met and counts as absent.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kmodlab.errors import HostSetupError
+
+__all__ = ["Entry", "Store"]
+
+_TEMPORARY = ".new-"
+# A folder of which the owner has not yet taken the lock is younger than this many seconds, and an entry that another
+# process has just been told of is not taken from under it.
+_GRACE = 60.0
+_RECENT = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the store holds for a key.
+
+    Attributes:
+        folder: where its files lie.
+        files: their names and checksums (SHA-256, hexadecimal).
+        note: what was stored beside them.
+    """
+
+    folder: Path
+    files: Mapping[str, str]
+    note: Mapping[str, Any]
+
+    def path(self, name: str) -> Path:
+        """Return the path of one of its files."""
+        return self.folder / name
+
+
+class Store:
+    """A folder of entries, for any number of processes at once."""
+
+    def __init__(self, folder: Path, *, most: int = 500) -> None:
+        """Name the folder, made at first use, and the number of entries above which the oldest unused ones go."""
+        self.folder = folder
+        self.most = most
+
+    def get(self, key: str) -> Entry | None:
+        """Return the entry of a key, every byte of it checked, or None."""
+        folder = self.folder / key
+        try:
+            facts = json.loads((folder / "entry.json").read_bytes())
+            entry = Entry(folder, dict(facts["files"]), dict(facts["note"]))
+            sound = facts["key"] == key and all(
+                _checksum((folder / name).read_bytes()) == checksum for name, checksum in entry.files.items()
+            )
+        except FileNotFoundError:
+            if not folder.is_dir():
+                return None
+            sound = False
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            sound = False
+        if not sound:
+            self._discard(folder)
+            return None
+        with suppress(OSError):
+            os.utime(folder)
+        return entry
+
+    def put(self, key: str, files: Mapping[str, bytes], note: Mapping[str, Any]) -> Entry:
+        """Store files (plain names) and a note (JSON values) under a key, in place of what was there.
+
+        Raises:
+            HostSetupError: the disk is full, or the folder may not be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.sweep()
+            with self._temporary() as new:
+                checksums = {name: _checksum(content) for name, content in files.items()}
+                for name, content in files.items():
+                    (new / name).write_bytes(content)
+                facts = {"key": key, "files": checksums, "note": dict(note)}
+                (new / "entry.json").write_text(json.dumps(facts))
+                self._place(new, self.folder / key)
+        except OSError as error:
+            raise HostSetupError(
+                f"write {self.folder}: {error.strerror}; make room there, or set KMODLAB_CACHE to a folder elsewhere"
+            ) from error
+        self._shrink()
+        return Entry(self.folder / key, checksums, dict(note))
+
+    def sweep(self) -> None:
+        """Take away the unfinished entries of processes that have died."""
+        for path in self.folder.glob(f"{_TEMPORARY}*"):
+            with suppress(OSError):
+                descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    if time.time() - os.fstat(descriptor).st_mtime > _GRACE:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        shutil.rmtree(path, ignore_errors=True)
+                finally:
+                    os.close(descriptor)
+
+    @contextmanager
+    def _temporary(self) -> Iterator[Path]:
+        """A new folder whose lock says that its owner lives; whatever is left of it at the end goes."""
+        path = self.folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        descriptor = -1
+        try:
+            path.mkdir()
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _place(self, new: Path, folder: Path) -> None:
+        """Rename a finished entry to its place; a folder that is there already is renamed away first."""
+        while True:
+            try:
+                os.rename(new, folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+                self._discard(folder)
+            else:
+                return
+
+    def _discard(self, folder: Path) -> None:
+        """Take an entry away at once, as others see it: first by a rename, then for good."""
+        away = self.folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        with suppress(OSError):
+            os.rename(folder, away)
+            shutil.rmtree(away, ignore_errors=True)
+
+    def _shrink(self) -> None:
+        """Take the entries away that were not used for longest, down to the number that may stay."""
+        with suppress(OSError):
+            entries = sorted(
+                ((path.stat().st_mtime, path) for path in self.folder.iterdir() if not path.name.startswith(_TEMPORARY)),
+                reverse=True,
+            )
+            for used, path in entries[self.most :]:
+                if time.time() - used > _RECENT:
+                    self._discard(path)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""One run of the kernel's own build system, in the compile sandbox, on a private copy of the source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.build.diagnostics import Diagnostic
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.parse import parse
+from kmodlab.build.sandbox import WORK, Job, Limits, choose
+from kmodlab.build.source import ModuleSource
+from kmodlab.errors import HostSetupError
+
+__all__ = ["Made", "Toolchain", "kbuild", "toolchain"]
+
+# Fixed, so that the same source gives the same bytes whenever and by whomever it is built. With LC_ALL=C the tools
+# speak the language that the parser reads.
+ENVIRONMENT = {
+    "LC_ALL": "C",
+    "KBUILD_BUILD_TIMESTAMP": "Thu Jan  1 00:00:00 UTC 1970",
+    "KBUILD_BUILD_USER": "learner",
+    "KBUILD_BUILD_HOST": "kmodlab",
+    "SOURCE_DATE_EPOCH": "0",
+}
+# BTF of a module is made from the kernel's vmlinux by pahole; where headers bring the first and the host lacks the
+# second, the build would fail. Without it the result does not depend on the host.
+VARIABLES = ("CONFIG_DEBUG_INFO_BTF_MODULES=",)
+
+
+@dataclass(frozen=True, slots=True)
+class Toolchain:
+    """The compiler that a kernel's modules are built with.
+
+    Attributes:
+        compiler: its program, e.g. ``gcc-12``.
+        version: what it and the linker call themselves.
+    """
+
+    compiler: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a run of kbuild left.
+
+    Attributes:
+        exit_status: of make.
+        files: the ``.ko`` and ``.mod.c`` files, relative path to content.
+        diagnostics: what the tools said, by the build's own files and lines.
+        output: the text itself.
+    """
+
+    exit_status: int
+    files: Mapping[str, bytes]
+    diagnostics: tuple[Diagnostic, ...]
+    output: str
+
+
+def toolchain(kernel: KernelBuild) -> Toolchain:
+    """Return the compiler that a kernel's headers ask for (their ``.kernelvariables``), and its version.
+
+    Raises:
+        HostSetupError: the headers, the compiler, make or the linker are not there.
+    """
+    headers = kernel.root / kernel.headers.relative_to("/")
+    if not (headers / "Makefile").is_file():
+        raise HostSetupError(f"build for {kernel.release}: its headers are not there; ./lab setup fetches them")
+    try:
+        asked = re.search(r"\bgcc-\d+\b", (headers / ".kernelvariables").read_text())
+    except OSError:
+        asked = None
+    compiler = asked[0] if asked else "gcc"
+    packages = {compiler: compiler, "make": "make", "ld": "binutils"}
+    missing = [package for program, package in packages.items() if not Path("/usr/bin", program).exists()]
+    if missing:
+        raise HostSetupError(
+            f"build for {kernel.release}: {' and '.join(missing)} not installed; apt-get install {' '.join(missing)}"
+        )
+    programs = [Path("/usr/bin", name).resolve() for name in (compiler, "ld")]
+    return Toolchain(compiler, "; ".join(_version(path, path.stat().st_mtime_ns) for path in programs))
+
+
+@lru_cache(maxsize=16)
+def _version(program: Path, changed: int) -> str:
+    """The first line of ``--version``; asked again when the program's file has changed."""
+    return process.run([program, "--version"], timeout=20, env={"LC_ALL": "C"}).text.partition("\n")[0]
+
+
+def kbuild(
+    source: ModuleSource, kernel: KernelBuild, *, timeout: float, watch: Callable[[bytes], object] | None = None
+) -> Made:
+    """Run ``make M=… modules`` and return what came of it; whether that is good is the caller's to judge.
+
+    Raises:
+        SandboxError: the sandbox could not be entered, or the build went over a limit.
+    """
+    several = sum(name.endswith((".c", ".S")) for name in source.files) > 1
+    parallel = ("-j2", "--output-sync=target") if several else ()
+    headers = str(kernel.headers)
+    job = Job(
+        title=f"build {source.name}",
+        argv=("make", "--no-print-directory", *parallel, "-C", headers, f"M={WORK}", *VARIABLES, "modules"),
+        files=source.files,
+        results=("*.ko", "*.mod.c"),
+        binds=kernel.header_binds,
+        env=ENVIRONMENT,
+        limits=Limits(wall=timeout),
+    )
+    outcome = choose().run(job, watch)
+    return Made(outcome.exit_status, outcome.files, parse(outcome.output, source), outcome.output)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""The compile sandbox: where a stranger's C and Makefile may run without reaching anything of the host.
+
+A backend takes a `Job` (files in, a command, patterns of files to bring back) and gives an `Outcome`. Files travel by
+value in both directions, so no folder of the host is ever writable for what runs inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+__all__ = ["WORK", "Job", "Limits", "Outcome", "Sandbox", "choose"]
+
+WORK = "/build"
+"""The only folder that is writable inside; the job's files are unpacked there and its command starts there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a job may use before it is stopped.
+
+    Attributes:
+        memory: bytes of address space of each process.
+        processes: how many processes may live at once.
+        file_size: bytes of the largest file that may be written.
+        cpu: seconds of processor time of each process.
+        wall: seconds from start to end.
+        output: bytes of text, and as many again of resulting files.
+        space: bytes of the writable folder.
+    """
+
+    memory: int = 2 << 30
+    processes: int = 128
+    file_size: int = 64 << 20
+    cpu: int = 60
+    wall: float = 120.0
+    output: int = 32 << 20
+    space: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A command to run inside.
+
+    Attributes:
+        title: what it is for, for messages: ``build hello``.
+        argv: the program and its arguments, never a shell line.
+        files: relative path to content, of what is to lie in the working folder.
+        results: file name patterns (of ``find -name``) of what to bring back.
+        binds: pairs (on the host, inside) of what to show read-only.
+        env: the environment; nothing of the host's is passed on.
+        limits: what it may use.
+    """
+
+    title: str
+    argv: tuple[str, ...]
+    files: Mapping[str, bytes]
+    results: tuple[str, ...] = ()
+    binds: tuple[tuple[Path, Path], ...] = ()
+    env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a job.
+
+    Attributes:
+        exit_status: of the command.
+        output: what it printed to both outputs, in order.
+        files: relative path to content, of the files that match the job's patterns.
+        seconds: how long it took, the sandbox included.
+    """
+
+    exit_status: int
+    output: str
+    files: Mapping[str, bytes]
+    seconds: float
+
+
+class Sandbox(Protocol):
+    """One way to shut a command in."""
+
+    @property
+    def name(self) -> str:
+        """The backend's name, for ``doctor``."""
+
+    def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
+        """Run a job to its end; its exit status is not judged here.
+
+        Args:
+            job: what to run.
+            watch: called with each piece of output as it comes, for progress.
+
+        Raises:
+            SandboxError: the sandbox could not be entered, or the job went over a limit.
+        """
+
+
+def choose() -> Sandbox:
+    """Return the best sandbox that this host allows; it is tried once per process.
+
+    Raises:
+        HostSetupError: the program it needs is not installed.
+        SandboxError: the host forbids what it needs; the message says how to permit it.
+    """
+    from kmodlab.build.sandbox import bubblewrap
+
+    return bubblewrap.probe()
