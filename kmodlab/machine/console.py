@@ -32,7 +32,7 @@ class Console:
 
     def read(self) -> list[KmsgRecord]:
         """Read what has come since the last call and return *all* records so far."""
-        while piece := os.pread(self._fd, _PIECE, self._position):
+        while self._fd >= 0 and (piece := os.pread(self._fd, _PIECE, self._position)):
             self._position += len(piece)
             self._records += self._parser.feed(piece)
         return self._records

@@ -128,13 +128,15 @@ class Emulator:
     def complaint(self) -> str:
         """Return the last line that QEMU wrote about a trouble of its own, or an empty text."""
         text = os.pread(self._stderr, 1 << 16, 0).decode(errors="replace") if self._stderr >= 0 else ""
-        lines = [line for line in text.splitlines() if line.startswith("qemu")]
+        lines = [line for line in text.splitlines() if line.startswith("qemu") and "warning:" not in line]
         return lines[-1] if lines else ""
 
     async def stop(self) -> None:
         """End QEMU and close every descriptor; safe to call at any time and more than once."""
         if self._watcher:
             self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
         if self._process:
             await asyncio.get_running_loop().run_in_executor(None, self._process.close)
         with contextlib.suppress(Exception):
@@ -153,21 +155,23 @@ class Emulator:
     async def _watch(self) -> None:
         """Wait for the end: the guest's panic, or QEMU's; then hang up, so that nobody waits for an answer."""
         with self._qmp.listener(("GUEST_PANICKED", "SHUTDOWN")) as events:
-            waiting = asyncio.ensure_future(events.get())
-            while True:
-                ending = asyncio.ensure_future(self._qmp.runstate_changed())
-                await asyncio.wait({waiting, ending}, return_when=asyncio.FIRST_COMPLETED)
-                if waiting.done():
-                    ending.cancel()
-                    reason = "panic" if waiting.result()["event"] == "GUEST_PANICKED" else "ended"
-                    break
-                if self._qmp.runstate is not Runstate.RUNNING:
-                    waiting.cancel()
-                    reason = "killed"
-                    break
-        self.lost = reason
+            guest = asyncio.ensure_future(events.get())
+            qemu_itself = asyncio.ensure_future(self._disconnected())
+            try:
+                await asyncio.wait({guest, qemu_itself}, return_when=asyncio.FIRST_COMPLETED)
+                if guest.done():
+                    self.lost = "panic" if guest.result()["event"] == "GUEST_PANICKED" else "ended"
+                else:
+                    self.lost = "killed"
+            finally:
+                guest.cancel()
+                qemu_itself.cancel()
         with contextlib.suppress(OSError):
             self.agent.shutdown(socket.SHUT_RDWR)
+
+    async def _disconnected(self) -> None:
+        while self._qmp.runstate is Runstate.RUNNING:
+            await self._qmp.runstate_changed()
 
 
 def _hold(stack: contextlib.ExitStack, fd: int) -> int:

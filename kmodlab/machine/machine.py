@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import enum
 import os
 import secrets
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
@@ -47,6 +49,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Parameter = str | int | bool | Sequence[int | str]
+
+_started: weakref.WeakSet[Machine] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """End what still runs when Python exits, while there is still an event loop to do it in an orderly way."""
+    for machine in list(_started):
+        machine.kill()
+
 
 HOME = "/root"
 """The guest's folder for what is pushed; commands start there."""
@@ -138,6 +150,7 @@ class Machine:
 
     def _clone(self, template: Template) -> None:
         emulator = self._emulator = Emulator(template.hardware)
+        _started.add(self)
         aio.call(emulator.start(template.memory(), template.image.root, boot=None), timeout=30)
         state = template.open_state()
         try:

@@ -136,9 +136,9 @@ def command_line(hardware: Hardware, fds: Descriptors, boot: Boot | None) -> tup
         *_sandbox(),
         *_processor(arch, hardware),
         *_memory(hardware, fds.memory, private=boot is None),
+        *_channels(fds),  # the first virtio device, so that the agent's port is /dev/vport0p1
         *_disk("root", fds.root, 1, read_only=True),
         *_disk("scratch", fds.scratch, 2, read_only=False),
-        *_channels(fds),
         # A network card on a hub with nothing else on it: the guest has an interface, and no way out.
         *("-netdev", "hubport,id=net,hubid=0", "-device", f"virtio-net-pci,netdev=net,romfile=,mac={TEMPLATE_MAC}"),
         *("-device", "edu"),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 
 #define MODULE_INIT_COMPRESSED_FILE 4
 #define SNAPSHOT_FILE_MAX (4u << 20)
+#define SNAPSHOT_PIECE (64u << 10)
 
 int complain(int error, const char *what, const char *object)
 {
@@ -105,6 +107,7 @@ static int load_file(const char *path, const char *parameters, int flags)
 	char start[6] = "";
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	prctl(PR_SET_NAME, "insmod"); /* the name that an oops in the module's init shows */
 	/* The host must be able to tell a file that is not there from a symbol that is not: ENOENT both. */
 	if (fd < 0)
 		return complain(errno, "open", path);
@@ -158,6 +161,7 @@ static int builtin_delete(int argc, char **argv)
 {
 	if (argc != 3)
 		return complain(EINVAL, argv[0], "NAME FLAGS");
+	prctl(PR_SET_NAME, "rmmod");
 	if (syscall(SYS_delete_module, argv[1], atoi(argv[2])))
 		return complain(errno, "delete", argv[1]);
 	return 0;
@@ -176,7 +180,9 @@ static int read_whole(const char *path, char *content, size_t *used)
 	else if (!S_ISREG(info.st_mode))
 		error = S_ISDIR(info.st_mode) ? EISDIR : EINVAL;
 	while (!error && *used < SNAPSHOT_FILE_MAX) {
-		ssize_t got = read(fd, content + *used, SNAPSHOT_FILE_MAX - *used);
+		size_t room = SNAPSHOT_FILE_MAX - *used;
+		/* Not more at once: files below /proc/sys refuse a buffer that is larger than kmalloc() can give. */
+		ssize_t got = read(fd, content + *used, room < SNAPSHOT_PIECE ? room : SNAPSHOT_PIECE);
 
 		if (got < 0 && errno == EINTR)
 			continue;
