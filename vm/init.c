@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,7 @@ static _Noreturn void fatal(const char *what, const char *object)
 
 	dprintf(fd < 0 ? STDERR_FILENO : fd, "\nkmodlab-init: %s %s: %s\n", what, object, reason);
 	if (fd >= 0)
-		fsync(fd);
+		tcdrain(fd);
 	reboot(RB_POWER_OFF);
 	for (;;)
 		pause();

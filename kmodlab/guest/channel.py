@@ -184,18 +184,19 @@ class Channel:
             self._tasks.pop(task.id, None)
         return _result(task, end, time.monotonic() - start)
 
-    async def ping(self, timeout: float = _SILENCE) -> float:
+    async def ping(self, timeout: float | None = None) -> float:
         """Return the seconds that the agent took to answer; nothing is started in the guest.
 
         Raises:
-            MachineLost: nothing at all came from the agent within the time (seconds).
+            MachineLost: nothing at all came from the agent within the time (5 seconds if not given).
         """
+        patience = _SILENCE if timeout is None else timeout
         start = time.monotonic()
         self._send(encode(Type.PING, 0, b"ping"))
         while self._heard < start:
-            if time.monotonic() - start > timeout:
+            if time.monotonic() - start > patience:
                 raise MachineLost("talk to the guest: its agent no longer answers; reset() the machine", reason="hung")
-            await self._hear(timeout)
+            await self._hear(patience)
         return self._heard - start
 
     def close(self) -> None:

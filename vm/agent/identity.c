@@ -76,8 +76,14 @@ static int set_mac(const char *text)
 	struct ifreq request = { .ifr_name = "eth0" };
 	unsigned char *mac = (unsigned char *)request.ifr_hwaddr.sa_data;
 
-	if (sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", mac, mac + 1, mac + 2, mac + 3, mac + 4, mac + 5) != 6)
-		return EINVAL;
+	for (int i = 0; i < 6; i++) {
+		char *end;
+
+		mac[i] = (unsigned char)strtoul(text, &end, 16);
+		if (end != text + 2 || *end != (i < 5 ? ':' : '\0'))
+			return EINVAL;
+		text = end + 1;
+	}
 	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)

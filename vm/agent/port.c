@@ -56,8 +56,10 @@ static void set_async(bool on)
  */
 static void host_left(void)
 {
-	if (is_socket)
+	if (is_socket) {
+		tasks_drop_all();
 		exit(0);
+	}
 	set_async(true);
 	host_away = true;
 	struct pollfd again = { .fd = port, .events = POLLIN };
