@@ -260,7 +260,7 @@ def start_owned(argv: Sequence[str | os.PathLike[str]], *, pass_fds: Sequence[in
     theirs, ours = os.pipe()
     try:
         supervisor = subprocess.Popen(
-            ["/bin/sh", "-c", _SUPERVISOR, "kmodlab", *map(os.fspath, argv)],
+            ["/bin/sh", "-c", _SUPERVISOR, "kmodlab", *(os.fspath(word) for word in argv)],
             stdin=theirs,
             stdout=stderr,
             stderr=stderr,

@@ -67,7 +67,7 @@ _ERROR_LINE = re.compile(r"^[EW]: .*", re.M)
 _CAUSES = {
     "space": r"No space left on device|enough free space",
     "stale": r"404\s+Not Found|Hash Sum mismatch|File has unexpected size",
-    "network": r"resolv|ould not connect|etwork is unreachable|onnection (timed out|failed|refused|reset)|nable to connect",
+    "network": r"resolv|ould not connect|is unreachable|onnection (timed out|failed|refused|reset)|nable to connect",
     "signature": r"NO_PUBKEY|not signed|EXPKEYSIG|GPG error",
     "unknown": r"nable to locate package|no installation candidate|No packages found|no available version|not found$",
 }
@@ -194,7 +194,7 @@ class PrivateApt:
                         raise
             if not self._usable_lists():
                 raise HostSetupError(
-                    "read apt's sources: they name no packages; put the release's main section into /etc/apt/sources.list"
+                    "read apt's sources: they name no packages; put the release's main section into sources.list"
                 )
             stamp.touch()
 

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""``bench``: the figures of this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from kmodlab import process
+from kmodlab.cli.environment import child_environment
+from kmodlab.cli.stages import need_stages
+from kmodlab.resources import resource
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures to this file.")
+@click.argument("rows", nargs=-1)
+def command(file: Path | None, rows: tuple[str, ...]) -> int:
+    """Measure this machine: all rows, or those named."""
+    bench = resource("tests") / "bench"
+    need_stages()
+    argv = [sys.executable, bench, *(["--json", file.absolute()] if file else []), *rows]
+    return process.attached(argv, cwd=bench.parent.parent, env=child_environment())

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""``execute``: notebooks, headless."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kmodlab.cli.stages import need_stages
+from kmodlab.progress import say
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="How many at once.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), help="Where the pages go."
+)
+@click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="A report for CI systems.")
+def command(paths: tuple[Path, ...], jobs: int, out: Path, junit: Path | None) -> int:
+    """Run notebooks (or all in a folder) and leave an HTML page of each, and an index of them."""
+    from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
+
+    notebooks = find_notebooks(paths)
+    need_stages()
+    results = execute(notebooks, out, jobs=jobs)
+    for result in results:
+        say(f"{'passed' if result.ok else 'FAILED'} {result.notebook} ({result.seconds:.1f} s)")
+        if result.error:
+            say(result.error)
+    if junit:
+        write_junit(results, junit)
+    click.echo(write_index(results, out))
+    return 0 if all(result.ok for result in results) else 1

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""The stages of the set-up, from the host's packages to the frozen machine, and what each verb needs of them."""
+
+from __future__ import annotations
+
+from kmodlab.config import settings
+from kmodlab.errors import KmodlabError
+from kmodlab.host import kernels, setup
+from kmodlab.host.setup import Failure, Stage, run_stages
+from kmodlab.machine import accelerator, provision
+from kmodlab.machine.image import GuestImage, ensure_image, image_key
+from kmodlab.machine.qemu import Hardware
+from kmodlab.machine.template import find_template
+
+__all__ = ["all_stages", "make_stages", "need_stages"]
+
+
+def all_stages() -> tuple[Stage, ...]:
+    """Return every stage, in the order in which they are made."""
+    return (setup.packages_stage(), setup.kernel_stage(), _image_stage(), _template_stage())
+
+
+def make_stages(upto: str = "template") -> tuple[Failure, ...]:
+    """Make the stages up to one, as far as it goes; return what could not be made."""
+    stages = all_stages()
+    last = next(number for number, stage in enumerate(stages) if stage.name == upto)
+    return run_stages(stages[: last + 1])
+
+
+def need_stages(upto: str = "template") -> None:
+    """Make the stages up to one.
+
+    Raises:
+        KmodlabError: one could not be made.
+    """
+    failures = make_stages(upto)
+    if failures:
+        raise failures[0].error
+
+
+def _image_stage() -> Stage:
+    return Stage(
+        "image",
+        lambda: _image() is not None,
+        lambda: "Guest image: the programs of a small Debian and the kernel's modules (download: about 30 MB)",
+        lambda: ensure_image(kernels.default_kernel()),
+    )
+
+
+def _image() -> GuestImage | None:
+    try:
+        image = GuestImage(settings().cache / "images" / image_key(kernels.default_kernel()))
+    except KmodlabError:
+        return None
+    return image if (image.folder / "image.json").is_file() else None
+
+
+def _template_stage() -> Stage:
+    return Stage(
+        "template",
+        _template_is_ready,
+        lambda: "Frozen machine: booted once, so that every further one starts in a moment (no download)",
+        lambda: provision.template(kernels.default_kernel(), settings().memory, settings().cpus),
+    )
+
+
+def _template_is_ready() -> bool:
+    chosen = accelerator.verdict() if settings().accelerator == "auto" else settings().accelerator
+    image = _image()
+    if image is None or chosen is None:
+        return False
+    kernel = kernels.default_kernel()
+    hardware = Hardware(kernel.arch, chosen, settings().cpus, settings().memory)
+    try:
+        return find_template(kernel, image, hardware).is_whole()
+    except KmodlabError:
+        return False

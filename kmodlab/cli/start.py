@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""``start``: JupyterLab on the tour."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from kmodlab.cli.environment import child_environment
+from kmodlab.cli.stages import make_stages
+from kmodlab.resources import resource
+
+__all__ = ["command"]
+
+
+@click.command()
+@click.option("--no-browser", is_flag=True, help="Only print the URL.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="The port to listen on; 8888 or the next free one otherwise."
+)
+def command(no_browser: bool, port: int | None) -> None:
+    """Start JupyterLab on the tour and print its URL."""
+    make_stages()
+    from jupyterlab.labapp import LabApp
+
+    class Lab(LabApp):  # type: ignore[misc]
+        def initialize_settings(self) -> None:
+            super().initialize_settings()
+
+        def start(self) -> None:
+            click.echo(self.serverapp.connection_url if self.serverapp else "")
+            super().start()
+
+    notebooks = resource("notebooks")
+    arguments = [f"--ServerApp.root_dir={notebooks.parent}", "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb"]
+    arguments += ["--no-browser"] if no_browser else []
+    arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
+    arguments += ["--allow-root"] if os.geteuid() == 0 else []
+    os.environ.update(child_environment())
+    Lab.launch_instance(arguments)

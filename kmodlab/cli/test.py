@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""``test``: the set-up, then the test suite."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from kmodlab import process
+from kmodlab.cli.environment import child_environment
+from kmodlab.cli.stages import make_stages
+from kmodlab.resources import resource
+
+__all__ = ["command"]
+
+# pytest's exit statuses 0 to 5 in the words of this command: passed, failed, interrupted, internal error, wrong usage,
+# nothing collected.
+_STATUSES = {0: 0, 1: 1, 2: 130, 3: 3, 4: 2, 5: 2}
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--full", is_flag=True, help="Also what takes long.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(full: bool, arguments: tuple[str, ...]) -> int:
+    """Run the tests; further arguments are pytest's.
+
+    Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build makes them fail.
+    """
+    make_stages()
+    top = resource("tests").parent
+    argv = [sys.executable, "-m", "pytest", *(["-m", ""] if full else []), *(_from_top(word) for word in arguments)]
+    return _STATUSES.get(process.attached(argv, cwd=top, env=child_environment()), 3)
+
+
+def _from_top(word: str) -> str:
+    """Make a path absolute, since the tests run in the folder that holds them."""
+    path = Path(word.partition("::")[0])
+    return str(path.absolute()) + word[len(str(path)) :] if not word.startswith("-") and path.exists() else word

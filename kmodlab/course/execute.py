@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+"""Runs notebooks headless and keeps each as an HTML page that needs nothing from a network."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import os
+import tempfile
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+import kmodlab
+from kmodlab.errors import UsageError
+
+__all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit"]
+
+_CELL_TIMEOUT = 600  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookResult:
+    """What came of one notebook.
+
+    Attributes:
+        notebook: its path.
+        page: the HTML page, with the outputs of the cells that ran.
+        ok: whether every cell went well.
+        seconds: how long it ran.
+        error: what the failing cell said, as text without colours, or an empty text.
+    """
+
+    notebook: Path
+    page: Path
+    ok: bool
+    seconds: float
+    error: str = ""
+
+
+def find_notebooks(paths: Iterable[Path]) -> list[Path]:
+    """Return the notebooks among paths and in folders, each once, in the order of their names.
+
+    Raises:
+        UsageError: a path is no notebook, or a folder holds none.
+    """
+    found: dict[Path, None] = {}
+    for path in paths:
+        inside = (
+            sorted(p for p in path.rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts) if path.is_dir() else [path]
+        )
+        if not inside or any(each.suffix != ".ipynb" or not each.is_file() for each in inside):
+            raise UsageError(f"execute {path}: no notebook there; give .ipynb files or folders that hold some")
+        found.update(dict.fromkeys(inside))
+    return list(found)
+
+
+def execute(
+    notebooks: Sequence[Path], out: Path, *, jobs: int = 1, cell_timeout: int = _CELL_TIMEOUT
+) -> list[NotebookResult]:
+    """Run notebooks, each in a Jupyter kernel of its own with its own folder as the working folder.
+
+    The notebooks' files stay as they are. The user's own IPython and Jupyter settings play no part.
+
+    Args:
+        notebooks: their paths; names must differ, since the pages are named after them.
+        out: the folder for the pages.
+        jobs: how many run at once.
+        cell_timeout: seconds that a cell may take.
+
+    Raises:
+        UsageError: two have the same name, or one is not a notebook.
+    """
+    names = [path.stem for path in notebooks]
+    if len(set(names)) < len(names):
+        raise UsageError("execute: two notebooks have the same name; run them one after the other with another --out")
+    out.mkdir(parents=True, exist_ok=True)
+    return asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout))
+
+
+async def _execute_all(notebooks: Sequence[Path], out: Path, jobs: int, cell_timeout: int) -> list[NotebookResult]:
+    gate = asyncio.Semaphore(jobs)
+
+    async def one(path: Path) -> NotebookResult:
+        async with gate:
+            return await _execute_one(path, out, cell_timeout)
+
+    return await asyncio.gather(*map(one, notebooks))
+
+
+async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResult:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+
+    try:
+        notebook = nbformat.read(path, as_version=4)
+    except (ValueError, OSError) as failure:
+        raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
+    start, error = time.monotonic(), ""
+    with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
+        client = NotebookClient(
+            notebook,
+            km=_kernel_manager(),
+            timeout=cell_timeout,
+            store_widget_state=False,
+            resources={"metadata": {"path": str(path.absolute().parent)}},
+        )
+        try:
+            await client.async_execute(env=_environment(Path(private)))
+        except CellExecutionError as failure:
+            error = _without_colours(str(failure)).strip()
+        except CellTimeoutError:
+            error = f"a cell took longer than {cell_timeout} s"
+        except DeadKernelError as failure:
+            error = f"the Jupyter kernel ended: {failure}"
+    page = out / f"{path.stem}.html"
+    await asyncio.to_thread(_write_page, notebook, page, path.stem)
+    return NotebookResult(path, page, not error, time.monotonic() - start, error)
+
+
+def _kernel_manager() -> Any:
+    """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+
+
+def _environment(private: Path) -> dict[str, str]:
+    home = str(Path(kmodlab.__file__).parent.parent)
+    paths = [home, *(path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != home)]
+    places = {name: str(private) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR")}
+    return {**os.environ, **places, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _write_page(notebook: nbformat.NotebookNode, page: Path, title: str) -> None:
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter()
+    # These would be fetched from elsewhere by whoever reads the page.
+    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
+    body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
+    part = page.with_suffix(".part")
+    part.write_text(body)
+    part.replace(page)
+
+
+def _without_colours(text: str) -> str:
+    import re
+
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def write_index(results: Sequence[NotebookResult], out: Path) -> Path:
+    """Write ``index.html``, a table of the pages, and return its path."""
+    rows = "\n".join(
+        f'<tr><th scope="row"><a href="{html.escape(result.page.name)}">{html.escape(result.notebook.stem)}</a></th>'
+        f"<td>{'passed' if result.ok else 'failed'}</td><td>{result.seconds:.1f} s</td></tr>"
+        for result in results
+    )
+    page = out.absolute() / "index.html"
+    page.write_text(
+        '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Notebooks</title>\n'
+        "<style>body{font:16px sans-serif;margin:2em}th,td{text-align:left;padding:.2em 1em}</style>\n"
+        f'<table><caption>Notebooks</caption>\n<tr><th scope="col">Notebook</th><th scope="col">Result</th>'
+        f'<th scope="col">Time</th></tr>\n{rows}\n</table></html>\n'
+    )
+    return page
+
+
+def write_junit(results: Sequence[NotebookResult], file: Path) -> None:
+    """Write a report in JUnit's XML form, one test case a notebook."""
+    failed = sum(not result.ok for result in results)
+    suite = ET.Element("testsuite", name="notebooks", tests=str(len(results)), failures=str(failed), errors="0")
+    for result in results:
+        case = ET.SubElement(
+            suite, "testcase", classname="notebooks", name=result.notebook.stem, time=f"{result.seconds:.3f}"
+        )
+        if not result.ok:
+            ET.SubElement(case, "failure", message=result.error.splitlines()[-1]).text = result.error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    ET.ElementTree(suite).write(file, encoding="utf-8", xml_declaration=True)

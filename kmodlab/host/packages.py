@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""The Debian packages that the host itself needs, which of them are missing, and how they come.
+
+They are the only part that needs an administrator: root or sudo installs them, anybody else is told the one line.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError
+from kmodlab.host import apt
+from kmodlab.host.state import locked, need_room
+from kmodlab.progress import step
+
+__all__ = ["HOST_PACKAGES", "HostPackage", "download_size", "install", "install_line", "missing_packages", "privilege"]
+
+
+@dataclass(frozen=True, slots=True)
+class HostPackage:
+    """One package that the host needs.
+
+    Attributes:
+        name: Debian's name of it, on every release that is supported.
+        part: what works only with it: ``machine`` or ``build``.
+        purpose: what it is for, in words.
+        program: the program by which it is known to be there, or an empty text.
+        library: the same for a shared library.
+    """
+
+    name: str
+    part: str
+    purpose: str
+    program: str = ""
+    library: str = ""
+
+    def found(self) -> str:
+        """Return the path of its program or library, or an empty text if it is not there."""
+        if self.program:
+            return str(process.which(self.program) or "")
+        places = (path for base in ("/usr/lib", "/lib") for path in sorted(Path(base).glob(f"*/{self.library}")))
+        return str(next(places, ""))
+
+
+HOST_PACKAGES = (
+    HostPackage("qemu-system-x86", "machine", "runs the virtual machines", program="qemu-system-x86_64"),
+    HostPackage("squashfs-tools", "machine", "packs the guest's file system", program="mksquashfs"),
+    HostPackage("musl-tools", "machine", "compiles the guest's own programs", program="musl-gcc"),
+    HostPackage("kmod", "machine", "indexes the kernel's modules", program="depmod"),
+    HostPackage("zstd", "machine", "unpacks kernels", program="zstd"),
+    HostPackage("xz-utils", "machine", "unpacks kernel modules", program="xz"),
+    HostPackage("gcc", "build", "compiles kernel modules", program="gcc"),
+    HostPackage("make", "build", "runs the kernel's build system", program="make"),
+    HostPackage("bubblewrap", "build", "shuts the compiler in", program="bwrap"),
+    HostPackage("libelf1", "build", "used by the kernel's objtool", library="libelf.so.1"),
+)
+"""All of them. Their recommendations are not needed: without, they are about 75 MB with what they depend on."""
+
+_INSTALL = ("apt-get", "install", "--no-install-recommends")
+_UNATTENDED = ("-y", "-q", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
+_LISTS = Path("/var/lib/apt/lists")
+_PHASES = re.compile(rb"^(?P<phase>dl|pm)status:[^:]*:(?P<percent>[\d.]+):")
+
+
+def missing_packages() -> tuple[HostPackage, ...]:
+    """Return the packages that are not there."""
+    return tuple(package for package in HOST_PACKAGES if not package.found())
+
+
+def install_line(packages: Sequence[HostPackage]) -> str:
+    """Return the one line for an administrator."""
+    return " ".join([*_INSTALL, *(package.name for package in packages)])
+
+
+def privilege() -> tuple[str, ...] | None:
+    """Return what to put before a command that needs root: nothing as root, sudo, or None where neither is possible.
+
+    Without a terminal sudo is used only if it asks for no password.
+    """
+    if os.geteuid() == 0:
+        return ()
+    if process.which("sudo") is None:
+        return None
+    if process.run(["sudo", "-n", "true"], timeout=30).exit_status == 0:
+        return ("sudo", "-n")
+    return ("sudo",) if sys.stdin.isatty() and sys.stderr.isatty() else None
+
+
+def download_size(packages: Sequence[HostPackage]) -> int | None:
+    """Return the bytes to fetch for packages and all that they need on this machine, or None if apt does not know."""
+    argv = [*_INSTALL, "-y", "-qq", "--print-uris", *(package.name for package in packages)]
+    finished = process.run(argv, timeout=60, env=_environment())
+    if finished.exit_status != 0:
+        return None
+    return sum(deb.size for deb in apt.parse_uris(finished.stdout.decode(errors="replace")))
+
+
+def install(packages: Sequence[HostPackage], rights: Sequence[str]) -> None:
+    """Install packages with the machine's own apt, as an administrator would.
+
+    Args:
+        packages: what to install.
+        rights: what `privilege` returned.
+
+    Raises:
+        HostSetupError: apt failed; says its words.
+    """
+    need_room(Path("/usr"), 400_000_000, "Debian packages")
+    with locked(settings().cache / "packages.lock", "installing Debian packages"):
+        packages = [package for package in packages if not package.found()]
+        if packages and not (_lists_are_fresh() and _try_install(packages, rights) == ""):
+            _apt(["apt-get", "update", "-q"], rights, "Fetching the machine's package lists")
+            words = _try_install(packages, rights)
+            if words:
+                raise HostSetupError(f"install Debian packages: {words}; try it by hand: {install_line(packages)}")
+
+
+def _lists_are_fresh() -> bool:
+    ages = [time.time() - path.stat().st_mtime for path in _LISTS.glob("*_Packages*")]
+    return bool(ages) and min(ages) < 24 * 3600
+
+
+def _try_install(packages: Sequence[HostPackage], rights: Sequence[str]) -> str:
+    """Install packages; return apt's words if it failed, and nothing if it did not."""
+    argv = [*_INSTALL, *_UNATTENDED, "-o", "DPkg::Lock::Timeout=600", *(package.name for package in packages)]
+    words = _apt(argv, rights, f"Installing {', '.join(package.name for package in packages)}")
+    absent = [package.name for package in packages if not package.found()]
+    return words or (f"{absent[0]} is still not there" if absent else "")
+
+
+def _apt(argv: Sequence[str], rights: Sequence[str], text: str) -> str:
+    tail: list[str] = []
+    prefix = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"] if rights else []
+    with step(text, total=100, unit="%") as now:
+
+        def watch(line: bytes) -> None:
+            found = _PHASES.match(line)
+            if found:  # the download is about half of the time
+                now.reach(float(found["percent"]) / 2 + (50 if found["phase"] == b"pm" else 0))
+            else:
+                tail.append(line.decode(errors="replace").strip())
+                del tail[:-200]
+
+        status = process.attached([*prefix, *argv, "-o", "APT::Status-Fd=1"], env=_environment(), watch=watch)
+    if status == 0:
+        return ""
+    complaints = [line[3:] for line in tail if line.startswith("E: ")] or tail[-1:]
+    return re.sub(r"\b\w+://\S+", "the archive", complaints[0]) if complaints else f"apt-get ended with status {status}"
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""Setting up in stages, each skipped where its outcome is there already, each announced with what it will download."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError, KmodlabError
+from kmodlab.host import kernels, packages, state
+from kmodlab.progress import say, size_text
+
+__all__ = ["Failure", "Stage", "kernel_stage", "packages_stage", "run_stages"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One thing to set up.
+
+    Attributes:
+        name: a word for it.
+        ready: whether it is there; must be quick.
+        announce: what will be done and how large the download is, in one line.
+        make: does it; raises a `KmodlabError` if it cannot.
+    """
+
+    name: str
+    ready: Callable[[], bool]
+    announce: Callable[[], str]
+    make: Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A stage that could not be made.
+
+    Attributes:
+        stage: its name.
+        error: why, and what to do.
+    """
+
+    stage: str
+    error: KmodlabError
+
+
+def run_stages(stages: Sequence[Stage]) -> tuple[Failure, ...]:
+    """Make what is missing, in order, as far as it goes; return what could not be made.
+
+    A stage that rests on one that failed says so itself, in its own error.
+    """
+    state.claim(settings().cache)
+    failures = []
+    for number, stage in enumerate(stages, 1):
+        if stage.ready():
+            continue
+        try:
+            say(f"[{number}/{len(stages)}] {stage.announce()}")
+            stage.make()
+        except KmodlabError as error:
+            say(f"{error}")
+            failures.append(Failure(stage.name, error))
+    return tuple(failures)
+
+
+def packages_stage() -> Stage:
+    """The host's own Debian packages."""
+    return Stage("packages", lambda: not packages.missing_packages(), _announce_packages, _make_packages)
+
+
+def _announce_packages() -> str:
+    missing = packages.missing_packages()
+    size = packages.download_size(missing)
+    names = ", ".join(package.name for package in missing)
+    return f"Debian packages for this machine: {names}" + (f" (download: {size_text(size)})" if size else "")
+
+
+def _make_packages() -> None:
+    missing = packages.missing_packages()
+    rights = packages.privilege()
+    if rights is None:
+        raise HostSetupError(
+            "install Debian packages: neither root nor sudo here (EPERM); an administrator does it with\n"
+            f"  {packages.install_line(missing)}"
+        )
+    packages.install(missing, rights)
+
+
+def kernel_stage() -> Stage:
+    """Debian's stock kernel of this machine's release, with its headers."""
+    return Stage("kernel", _kernel_is_ready, _announce_kernel, kernels.ensure_kernel)
+
+
+def _kernel_is_ready() -> bool:
+    try:
+        kernels.default_kernel()
+    except HostSetupError:
+        return False
+    return True
+
+
+def _announce_kernel() -> str:
+    found = kernels.resolve_kernel()
+    return f"Kernel {found.release} with its headers (download: {size_text(found.size)})"
