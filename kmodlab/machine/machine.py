@@ -224,12 +224,21 @@ class Machine:
     # -- Commands and files ---------------------------------------------------------------------------------------
 
     @_require(State.RUNNING)
-    def run(self, command: str | Sequence[str], timeout: float | None = None, stdin: bytes = b"") -> CommandResult:
+    def run(
+        self,
+        command: str | Sequence[str],
+        timeout: float | None = None,
+        stdin: bytes = b"",
+        *,
+        on_output: Callable[[int, bytes], object] | None = None,
+    ) -> CommandResult:
         """Run a command in the guest and return what came of it, whatever its status.
 
         Args:
             command: a line for bash, or a program and its arguments.
             timeout: seconds; None means the setting.
+            stdin: what it reads.
+            on_output: called with 1 or 2 and each piece of output as it comes, in kmodlab's own thread.
 
         Raises:
             CommandTimeout: it did not end in time.
@@ -238,7 +247,7 @@ class Machine:
         before = len(self._records())
         with self._talking() as session:
             try:
-                result = session.run(command, timeout, stdin=stdin)
+                result = session.run(command, timeout, stdin=stdin, on_output=on_output)
             except CommandTimeout as late:
                 late.records = tuple(self._records()[before:])
                 raise
