@@ -265,8 +265,17 @@ class Channel:
         if self._welcome is not None and not self._welcome.done():
             data = self._await_welcome(data)
         for frame in self._parser.feed(data):
-            if task := self._tasks.get(frame.task):
+            if frame.type == Type.WELCOME:
+                self._born_again()
+            elif task := self._tasks.get(frame.task):
                 self._task_frame(task, frame)
+
+    def _born_again(self) -> None:
+        """A new agent has taken the place of one that died: what the old one ran will never be answered."""
+        for task in self._tasks.values():
+            if not task.ended.done():
+                message = "talk to the guest: its agent was killed, and what it ran is lost; reset() the machine"
+                task.ended.set_exception(MachineLost(message, reason="killed"))
 
     def _await_welcome(self, data: bytes) -> bytes:
         """Skip everything up to the answer to HELLO, torn frames to an earlier host too; return what follows it."""

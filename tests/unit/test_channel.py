@@ -87,6 +87,16 @@ def eventually(true: Callable[[], bool], seconds: float = 5.0) -> bool:
     return now
 
 
+def first_number(sock: socket.socket) -> int:
+    """Play a host by hand: return the number that the first task prints first."""
+    parser = FrameParser()
+    sock.settimeout(20)
+    while True:
+        for frame in parser.feed(sock.recv(200)):
+            if frame.type == Type.OUT:
+                return int(frame.payload.split()[0])
+
+
 def read_until_exit(sock: socket.socket, task: int) -> tuple[dict[int, bytes], Exit]:
     """Play a host by hand: return what a task printed, by frame type, and how it ended."""
     parser, outputs = FrameParser(), {int(Type.OUT): b"", int(Type.ERR): b""}
@@ -309,7 +319,7 @@ def test_nonsense_in_valid_frames_does_no_harm(running: Running) -> None:
 def test_a_new_host_ends_what_the_last_one_left(running: Running) -> None:
     """As after a clone: the last host went away in the middle of a frame, with a task running and output queued."""
     running.sock.sendall(encode_start(1, ["bash", "-c", "echo $$; exec yes"], "/", {}, 0))
-    pid = int(running.sock.recv(16 + 7 + 100)[16:].split(b"\n")[0])
+    pid = first_number(running.sock)
     running.sock.sendall(header_of(1, Type.STDIN, 200_000) + b"the rest never comes")
     with contextlib.closing(Session.open(running.sock)) as session:
         assert session.run(["echo", "new"], cwd="/").stdout == "new\n"
@@ -335,6 +345,24 @@ def test_an_idle_agent_uses_no_processor_time(session: Session, running: Running
     before = running.cpu_ticks()
     session.run("sleep 1", cwd="/")
     assert running.cpu_ticks() - before <= 2
+
+
+def test_the_death_of_the_agent_reaches_everybody_who_waits(agent: Path) -> None:
+    """Its successor, which the guest's first process starts, takes over the same port."""
+    ours, theirs = socket.socketpair()
+    argv = [str(agent), "--fd", str(theirs.fileno())]
+    first = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+    with contextlib.closing(Session.open(ours)) as session, theirs:
+        waiting = asyncio.run_coroutine_threadsafe(session.channel.task(["sleep", "1"], cwd="/"), aio.loop())
+        session.run(["true"], cwd="/")
+        first.kill()
+        first.wait()
+        second = subprocess.Popen(argv, pass_fds=[theirs.fileno()])
+        with pytest.raises(MachineLost) as caught:
+            waiting.result(10)
+        assert caught.value.reason == "killed"
+        assert session.run("echo reborn", cwd="/").stdout == "reborn\n"
+    assert second.wait(10) == 0
 
 
 def test_the_end_of_the_machine_reaches_everybody_who_waits(session: Session, running: Running) -> None:

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -33,18 +34,23 @@ uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void hello(const uint8_t *nonce, size_t length)
+static void welcome(const uint8_t nonce[NONCE_SIZE])
 {
 	uint8_t answer[NONCE_SIZE + 4];
 	uint32_t version = PROTOCOL_VERSION;
 
+	memcpy(answer, nonce, NONCE_SIZE);
+	memcpy(answer + NONCE_SIZE, &version, sizeof(version));
+	port_send(0, FRAME_WELCOME, answer, sizeof(answer));
+}
+
+static void hello(const uint8_t *nonce, size_t length)
+{
 	if (length != NONCE_SIZE)
 		return;
 	tasks_drop_all();
 	port_forget();
-	memcpy(answer, nonce, NONCE_SIZE);
-	memcpy(answer + NONCE_SIZE, &version, sizeof(version));
-	port_send(0, FRAME_WELCOME, answer, sizeof(answer));
+	welcome(nonce);
 }
 
 void frame_received(uint32_t task, unsigned int type, const uint8_t *payload, size_t length)
@@ -138,7 +144,10 @@ int main(int argc, char **argv)
 	}
 	default_environment();
 	port_open(socket ? NULL : argc == 2 ? argv[1] : "/dev/vport0p1", socket ? atoi(argv[2]) : -1);
+	/* Should an earlier agent have died, its host learns that the tasks are gone. */
+	welcome((uint8_t[NONCE_SIZE]){ 0 });
 	if (!socket) {
+		prctl(PR_SET_NAME, "kmodlab-agent");
 		become_important();
 		kmsg_say("<6>kmodlab-agent: ready\n");
 	}

@@ -23,7 +23,7 @@ enum frame_type {
 	FRAME_SIGNAL = 5,    /* uint32_t signal, sent to the task's process group */
 	FRAME_PING = 6,	     /* bytes */
 	/* from the agent */
-	FRAME_WELCOME = 0x81, /* nonce, uint32_t version */
+	FRAME_WELCOME = 0x81, /* nonce, uint32_t version; the nonce is zero when the agent has just started */
 	FRAME_OUT = 0x82,     /* bytes of standard output */
 	FRAME_ERR = 0x83,     /* bytes of standard error */
 	FRAME_EXIT = 0x84,    /* struct exit_record; the task's last frame */
