@@ -55,26 +55,37 @@ def build(
     chosen = settings or default_settings()
     key = _key(source, kernel)
     store = Store(chosen.cache / "modules")
-    entry, how = (None if force else store.get(key)), "cache"
+    entry = None if force else store.get(key)
+    how: How = "cache"
     if entry is None:
         how = "kbuild"
         made = kbuild(source, kernel, timeout=chosen.build_timeout, watch=watch)
         modules = _accept(source, made)
         note = {"diagnostics": [diagnostic.to_dict() for diagnostic in made.diagnostics], "modules": list(modules)}
         entry = store.put(key, {f"{name}.ko": content for name, content in modules.items()}, note)
-    return _artifact(source, kernel, entry, "cache" if how == "cache" else "kbuild", time.monotonic() - start)
+    return _artifact(source, kernel, entry, how, time.monotonic() - start)
 
 
 def _key(source: ModuleSource, kernel: KernelBuild) -> str:
     """Everything that the result depends on, as one hash."""
-    facts = (_FORMAT, source.key, kernel.key, kernel.arch, toolchain(kernel).version, sorted(ENVIRONMENT.items()), VARIABLES)
+    facts = (
+        _FORMAT,
+        source.key,
+        kernel.key,
+        kernel.arch,
+        toolchain(kernel).version,
+        sorted(ENVIRONMENT.items()),
+        VARIABLES,
+    )
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
 
 
 def _artifact(source: ModuleSource, kernel: KernelBuild, entry: Entry, how: How, seconds: float) -> ModuleArtifact:
     seen = as_seen((Diagnostic(**fields) for fields in entry.note["diagnostics"]), source)
     artifacts = [
-        ModuleArtifact(name, entry.path(f"{name}.ko"), entry.files[f"{name}.ko"], seen, how, seconds, kernel.release, source)
+        ModuleArtifact(
+            name, entry.path(f"{name}.ko"), entry.files[f"{name}.ko"], seen, how, seconds, kernel.release, source
+        )
         for name in entry.note["modules"]
     ]
     return dataclasses.replace(artifacts[0], others=tuple(artifacts[1:]))
@@ -121,23 +132,25 @@ def _no_init(source: ModuleSource) -> Diagnostic:
     """The error for a module that would load and do nothing, at the function that was probably meant."""
     file = next(name for name in source.files if name.endswith(".c"))
     text = source.files[file].decode(errors="replace")
-    meant = re.search(r"^[^\n/*]*?\b(\w+)\s*\([^)]*\)\s*\{?$", _only_init(text), re.MULTILINE)
-    main = re.search(r"\bmain\s*\(", text)
-    if meant and not main:
-        line = text[: text.index(meant[0])].count("\n") + 1
-        hint = f"write module_init({meant[1]}); below that function"
-    else:
-        line = text[: main.start()].count("\n") + 1 if main else None
-        start = "a kernel module has no main(): " if main else ""
-        name = source.name
-        hint = f"{start}write static int __init {name}_init(void) {{ return 0; }} and module_init({name}_init);"
-    message = "no module_init(): the module would load and do nothing"
-    return Diagnostic(file, line, None, "error", message, source=source.line(file, line or 0), tool="kmodlab", hint=hint)
-
-
-def _only_init(text: str) -> str:
-    """The lines of a text that declare an ``__init`` function, or one whose name speaks of init."""
-    return "\n".join(line for line in text.split("\n") if re.search(r"\b__init\b|\b\w*init\w*\s*\(", line))
+    name, line, hint = source.name, None, ""
+    if found := re.search(r"\bmain\s*\(", text):
+        hint = "a kernel module has no main(): "
+    elif found := re.search(r"^[^\n;#]*(?:\b__init\s+(\w+)|\b(\w*init\w*))\s*\([^;]*?\)\s*\{", text, re.MULTILINE):
+        hint = f"write module_init({found[1] or found[2]}); below that function"
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+    if not found or found.re.groups == 0:
+        hint += f"write static int __init {name}_init(void) {{ return 0; }} and module_init({name}_init);"
+    return Diagnostic(
+        file=file,
+        line=line,
+        column=None,
+        severity="error",
+        message="no module_init(): the module would load and do nothing",
+        source=source.line(file, line or 0),
+        tool="kmodlab",
+        hint=hint,
+    )
 
 
 def _failure(source: ModuleSource, made: Made) -> BuildError:
@@ -150,4 +163,3 @@ def _failure(source: ModuleSource, made: Made) -> BuildError:
         last = made.output.strip().rpartition("\n")[2]
         message = f"build {source.name}: make failed ({last or 'no word'}); look at the error's .output"
     return kind(message, diagnostics=seen, output=made.output)
-

@@ -81,8 +81,10 @@ class Store:
             os.utime(folder)
         return entry
 
-    def put(self, key: str, files: Mapping[str, bytes], note: Mapping[str, Any]) -> Entry:
-        """Store files (plain names) and a note (JSON values) under a key, in place of what was there.
+    def put(self, key: str, files: Mapping[str, bytes], note: Mapping[str, Any], *, mode: int = 0o644) -> Entry:
+        """Store files (plain names, one mode) and a note (JSON values) under a key, in place of what was there.
+
+        What is there already with the same content stays, since another process may be using it by its path.
 
         Raises:
             HostSetupError: the disk is full, or the folder may not be written.
@@ -90,10 +92,14 @@ class Store:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.sweep()
+            checksums = {name: _checksum(content) for name, content in files.items()}
+            there = self.get(key)
+            if there and (there.files, there.note) == (checksums, dict(note)):
+                return there
             with self._temporary() as new:
-                checksums = {name: _checksum(content) for name, content in files.items()}
                 for name, content in files.items():
                     (new / name).write_bytes(content)
+                    (new / name).chmod(mode)
                 facts = {"key": key, "files": checksums, "note": dict(note)}
                 (new / "entry.json").write_text(json.dumps(facts))
                 self._place(new, self.folder / key)
@@ -135,7 +141,7 @@ class Store:
         """Rename a finished entry to its place; a folder that is there already is renamed away first."""
         while True:
             try:
-                os.rename(new, folder)
+                new.rename(folder)
             except OSError:
                 if not folder.is_dir():
                     raise
@@ -147,14 +153,18 @@ class Store:
         """Take an entry away at once, as others see it: first by a rename, then for good."""
         away = self.folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
         with suppress(OSError):
-            os.rename(folder, away)
+            folder.rename(away)
             shutil.rmtree(away, ignore_errors=True)
 
     def _shrink(self) -> None:
         """Take the entries away that were not used for longest, down to the number that may stay."""
         with suppress(OSError):
             entries = sorted(
-                ((path.stat().st_mtime, path) for path in self.folder.iterdir() if not path.name.startswith(_TEMPORARY)),
+                (
+                    (path.stat().st_mtime, path)
+                    for path in self.folder.iterdir()
+                    if not path.name.startswith(_TEMPORARY)
+                ),
                 reverse=True,
             )
             for used, path in entries[self.most :]:

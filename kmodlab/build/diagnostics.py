@@ -83,7 +83,9 @@ def summary(name: str, diagnostics: Sequence[Diagnostic]) -> str:
     if not errors:
         return f"build {name}: it failed and no tool said why; look at the error's .output"
     # gcc only warns of a quote that is never closed; the errors that follow speak of lines that are in order.
-    quote = next((diagnostic for diagnostic in diagnostics if diagnostic.message.startswith("missing terminating")), None)
+    quote = next(
+        (diagnostic for diagnostic in diagnostics if diagnostic.message.startswith("missing terminating")), None
+    )
     first, more = quote or errors[0], len(errors) - (quote is None)
     head, _, rest = str(first).partition("\n")
     lines = [f"build {name}: {head}", *([rest] if rest else [])]

@@ -5,93 +5,35 @@ from __future__ import annotations
 
 import re
 
+from kmodlab.build.functions import HEADER_OF, INSTEAD
+
 __all__ = ["hint_for"]
-
-_HEADERS = {
-    "linux/slab.h": "kmalloc kzalloc kcalloc kmalloc_array kfree kstrdup krealloc kmem_cache_create kmem_cache_alloc",
-    "linux/vmalloc.h": "vmalloc vzalloc vfree",
-    "linux/mm.h": "kvmalloc kvfree get_user_pages remap_pfn_range",
-    "linux/uaccess.h": "copy_to_user copy_from_user get_user put_user strncpy_from_user",
-    "linux/delay.h": "msleep mdelay udelay ssleep usleep_range ndelay",
-    "linux/fs.h": "register_chrdev unregister_chrdev alloc_chrdev_region register_chrdev_region register_filesystem "
-    "simple_read_from_buffer simple_write_to_buffer iminor imajor",
-    "linux/cdev.h": "cdev_init cdev_add cdev_del cdev_alloc",
-    "linux/device.h": "class_create class_destroy device_create device_destroy dev_info dev_err",
-    "linux/miscdevice.h": "misc_register misc_deregister",
-    "linux/proc_fs.h": "proc_create proc_mkdir proc_remove remove_proc_entry proc_create_data",
-    "linux/seq_file.h": "seq_printf seq_puts single_open seq_open",
-    "linux/debugfs.h": "debugfs_create_dir debugfs_create_file debugfs_remove debugfs_create_u32",
-    "linux/kthread.h": "kthread_run kthread_create kthread_stop kthread_should_stop",
-    "linux/interrupt.h": "request_irq free_irq tasklet_init tasklet_schedule",
-    "linux/timer.h": "timer_setup mod_timer del_timer del_timer_sync add_timer",
-    "linux/workqueue.h": "schedule_work queue_work cancel_work_sync alloc_workqueue INIT_WORK schedule_delayed_work",
-    "linux/mutex.h": "mutex_lock mutex_unlock mutex_init DEFINE_MUTEX mutex_lock_interruptible",
-    "linux/spinlock.h": "spin_lock spin_unlock spin_lock_init DEFINE_SPINLOCK spin_lock_irqsave",
-    "linux/wait.h": "wake_up wait_event wait_event_interruptible init_waitqueue_head wake_up_interruptible",
-    "linux/poll.h": "poll_wait",
-    "linux/string.h": "strlen strcmp strcpy strscpy memcpy memset strncmp memcmp strsep",
-    "linux/kernel.h": "kstrtoint kstrtoul kstrtol snprintf sprintf scnprintf sscanf",
-    "linux/jiffies.h": "msecs_to_jiffies jiffies_to_msecs time_after time_before",
-    "linux/ktime.h": "ktime_get ktime_get_ns ktime_sub ktime_to_ns",
-    "linux/random.h": "get_random_bytes get_random_u32",
-    "linux/io.h": "ioremap iounmap readl writel ioread32 iowrite32",
-    "linux/pci.h": "pci_register_driver pci_enable_device pci_iomap pci_set_drvdata",
-    "linux/netdevice.h": "alloc_netdev register_netdev unregister_netdev free_netdev netif_rx netdev_priv",
-    "linux/etherdevice.h": "alloc_etherdev eth_hw_addr_random ether_setup eth_type_trans",
-    "linux/list.h": "list_add list_del list_add_tail INIT_LIST_HEAD list_empty LIST_HEAD",
-    "linux/err.h": "IS_ERR PTR_ERR ERR_PTR",
-    "linux/moduleparam.h": "module_param MODULE_PARM_DESC module_param_array",
-    "linux/module.h": "module_init module_exit MODULE_LICENSE THIS_MODULE MODULE_AUTHOR MODULE_DESCRIPTION",
-    "linux/printk.h": "printk pr_info pr_err pr_warn KERN_INFO pr_debug",
-    "linux/gfp.h": "GFP_KERNEL GFP_ATOMIC alloc_page __get_free_page free_page",
-    "linux/sched.h": "current schedule set_current_state TASK_INTERRUPTIBLE",
-}
-_HEADER_OF = {name: header for header, names in _HEADERS.items() for name in names.split()}
-
-_INSTEAD = {
-    "printf": "pr_info()",
-    "puts": "pr_info()",
-    "fprintf": "pr_err()",
-    "perror": "pr_err()",
-    "malloc": "kmalloc(size, GFP_KERNEL)",
-    "calloc": "kcalloc(n, size, GFP_KERNEL)",
-    "realloc": "krealloc()",
-    "free": "kfree()",
-    "strdup": "kstrdup()",
-    "sleep": "ssleep()",
-    "usleep": "usleep_range()",
-    "exit": "a return value",
-    "abort": "a return value, or WARN_ON()",
-    "atoi": "kstrtoint()",
-    "strtol": "kstrtol()",
-    "rand": "get_random_u32()",
-    "time": "ktime_get_real_seconds()",
-    "gettimeofday": "ktime_get_real()",
-    "open": "a file operation of your own, since a module does not open files",
-    "fopen": "a file operation of your own, since a module does not open files",
-    "assert": "WARN_ON()",
-    "pthread_create": "kthread_run()",
-    "pthread_mutex_lock": "mutex_lock()",
-}
 
 _TYPOGRAPHY = (
     "a character that C does not know stands there, often a typographic quote, dash or space copied from a web page: "
-    'type it anew as a plain ", \', - or space'
+    "type it anew as a plain \", ', - or space"
 )
 _SEMICOLON = "look at the marked place and at the end of the line above: often a ; or a bracket is missing there"
 _UNCLOSED = "a { further up has no }: count the brackets of the function above the marked place"
-_VERSION = "what the kernel offers changes from version to version: look it up in the headers of the kernel you build for"
-_OUTSIDE = "compare the function with the one the kernel's header expects: every parameter and the return type must agree"
+_VERSION = (
+    "what the kernel offers changes from version to version: look it up in the headers of the kernel you build for"
+)
+_OUTSIDE = (
+    "compare the function with the one the kernel's header expects: every parameter and the return type must agree"
+)
 
 # First match wins. In a sentence, {0} is the pattern's first group.
 _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), sentence)
     for pattern, sentence in (
         (r"stray '\\(?:\d{3}|u|U|x)|stray '[^\\]+' in|extended character", _TYPOGRAPHY),
-        (r"stray '\\' in program", "a \\ stands outside a string: often a quote before it is missing or not a plain one"),
+        (
+            r"stray '\\' in program",
+            "a \\ stands outside a string: often a quote before it is missing or not a plain one",
+        ),
         (r"null character", "the file holds a NUL byte: delete it"),
         (
-            r"^(?:sys/|std\w+|string|unistd|errno|math|time|pthread|signal|fcntl|assert|ctype|limits)\S*\.h: No such file",
+            r"^(?:sys/\w+|std\w+|string|unistd|errno|math|time|pthread|signal|fcntl|assert|ctype|limits)\.h: No such",
             "that header belongs to the C library, which does not exist in the kernel: "
             "use kernel headers, such as <linux/kernel.h>, <linux/string.h>, <linux/slab.h>",
         ),
@@ -99,8 +41,14 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             r"^(linux/\S+|asm/\S+|net/\S+): No such file",
             "this kernel has no header of that name: check the spelling; headers move from version to version",
         ),
-        (r"^(?:/\S+: No such file|file not found: /)", "builds see the module's own files and the kernel's headers, nothing else of this computer"),
-        (r"^(\S+\.h): No such file", "there is no {0} beside the C file: check the spelling, and write kernel headers as <linux/…>"),
+        (
+            r"^(?:/\S+: No such file|file not found: /)",
+            "builds see the module's own files and the kernel's headers, nothing else of this computer",
+        ),
+        (
+            r"^(\S+\.h): No such file",
+            "there is no {0} beside the C file: check the spelling, and write kernel headers as <linux/…>",
+        ),
         (r"invalid storage class for function|expected declaration or statement at end of input", _UNCLOSED),
         (r"unterminated argument list|missing terminating", "a quote or a bracket that was opened is not closed"),
         (r"unterminated comment", "a /* has no */"),
@@ -109,47 +57,108 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"expected .* before|expected .* at end of input|expected identifier or", _SEMICOLON),
         (r"SSE register|x87|floating[- ]point", "the kernel does not use floating point: reckon with integers"),
         (r"implicit declaration of function 'module_", "include <linux/module.h>"),
-        (r"type defaults to 'int' in declaration of 'module_|data definition has no type", "a header or a type is missing: modules need <linux/module.h> and <linux/init.h>"),
-        (r"unknown type name '(?:bool|u8|u16|u32|u64|s8|s16|s32|s64|size_t|ssize_t|loff_t)'", "include <linux/types.h> first"),
+        (
+            r"type defaults to 'int' in declaration of 'module_|data definition has no type",
+            "a header or a type is missing: modules need <linux/module.h> and <linux/init.h>",
+        ),
+        (
+            r"unknown type name '(?:bool|u8|u16|u32|u64|s8|s16|s32|s64|size_t|ssize_t|loff_t)'",
+            "include <linux/types.h> first",
+        ),
         (r"unknown type name 'FILE'", "there are no FILE streams in the kernel"),
-        (r"unknown type name '(\w+)'", "the compiler has not seen a type {0}: include its header, or check the spelling"),
+        (
+            r"unknown type name '(\w+)'",
+            "the compiler has not seen a type {0}: include its header, or check the spelling",
+        ),
         (r"has no member named '(\w+)'", f"the structure has no field {{0}}; {_VERSION}"),
-        (r"too (?:few|many) arguments to function '(\w+)'", f"{{0}}() takes another number of arguments here; {_VERSION}"),
-        (r"invalid use of undefined type|dereferencing pointer to incomplete|incomplete type|storage size of", "include the header that defines this structure"),
+        (
+            r"too (?:few|many) arguments to function '(\w+)'",
+            f"{{0}}() takes another number of arguments here; {_VERSION}",
+        ),
+        (
+            r"invalid use of undefined type|dereferencing pointer to incomplete|incomplete type|storage size of",
+            "include the header that defines this structure",
+        ),
         (r"incompatible (?:pointer|return) type|incompatible types", _OUTSIDE),
-        (r"makes (?:pointer from integer|integer from pointer) without a cast", "a number is used as an address, or an address as a number"),
-        (r"no return statement|control reaches end of non-void", "the function promises a value: return one, 0 for success or a negative errno"),
-        (r"format '(%\S+)' expects", "the value does not fit {0}: choose another conversion (Documentation/core-api/printk-formats.rst)"),
-        (r"too few arguments for format|too many arguments for format", "the text has another number of % conversions than values follow"),
+        (
+            r"makes (?:pointer from integer|integer from pointer) without a cast",
+            "a number is used as an address, or an address as a number",
+        ),
+        (
+            r"no return statement|control reaches end of non-void",
+            "the function promises a value: return one, 0 for success or a negative errno",
+        ),
+        (
+            r"format '(%\S+)' expects",
+            "the value does not fit {0}: choose another conversion (Documentation/core-api/printk-formats.rst)",
+        ),
+        (
+            r"too few arguments for format|too many arguments for format",
+            "the text has another number of % conversions than values follow",
+        ),
         (r"redefinition of '(\w+)'", "{0} is defined twice"),
-        (r"conflicting types for '(\w+)'", "{0} was declared differently before, perhaps by a kernel header: choose another name or make it agree"),
+        (
+            r"conflicting types for '(\w+)'",
+            "{0} was declared differently before, perhaps by a kernel header: choose another name or make it agree",
+        ),
         (r"static declaration of '(\w+)' follows non-static", "a kernel header already has {0}: choose another name"),
         (r"no previous prototype for '(\w+)'", "write static before {0}(), unless other files call it"),
         (r"unused variable '(\w+)'", "{0} is never used: delete it"),
-        (r"'(\w+)' defined but not used", "nothing uses {0}: for an init or exit function, write module_init() or module_exit() with its name"),
-        (r"frame size of \d+ bytes", "a kernel stack has 16 KiB in all: take large arrays from kmalloc() or make them static"),
-        (r"ISO C90 forbids mixed|variable length array", "kernel style: declare variables at the top of a block, with a fixed size"),
+        (
+            r"'(\w+)' defined but not used",
+            "nothing uses {0}: for an init or exit function, write module_init() or module_exit() with its name",
+        ),
+        (
+            r"frame size of \d+ bytes",
+            "a kernel stack has 16 KiB in all: take large arrays from kmalloc() or make them static",
+        ),
+        (
+            r"ISO C90 forbids mixed|variable length array",
+            "kernel style: declare variables at the top of a block, with a fixed size",
+        ),
         (r"(?:is|may be) used uninitialized", "give it a value before it is read"),
-        (r"initializer element is not constant", "outside functions only constants may be given: set it in the init function"),
+        (
+            r"initializer element is not constant",
+            "outside functions only constants may be given: set it in the init function",
+        ),
         (r"read-only|assignment of read-only", "it is const: it cannot be changed"),
         (r"no such instruction", "the assembler does not know this instruction: check the asm() text"),
         (r"multiple definition of [`'](\w+)'", "{0} is defined in two files: make one of them static, or delete it"),
-        (r"missing MODULE_LICENSE", 'write MODULE_LICENSE("GPL"); at the end: without it the kernel does not accept the module'),
+        (
+            r"missing MODULE_LICENSE",
+            'write MODULE_LICENSE("GPL"); at the end: without it the kernel does not accept the module',
+        ),
         (r"missing MODULE_DESCRIPTION", 'write MODULE_DESCRIPTION("what it does"); at the end'),
-        (r"GPL-incompatible module .* uses GPL-only symbol '(\w+)'", '{0} is for GPL modules only: write MODULE_LICENSE("GPL"), or do without it'),
-        (r"uses symbol (\w+) from namespace (\w+)", "write MODULE_IMPORT_NS({1}); (from Linux 6.13 on with quotes) beside MODULE_LICENSE"),
-        (r"[Ss]ection mismatch", "code that stays calls or reads what is freed after init: take __init or __initdata away, or add it to the caller"),
-        (r"missing separator", "make does not understand this line: a Kbuild needs little more than obj-m := NAME.o, and recipe lines begin with a tab"),
-        (r"No rule to make target '(?:\S*/)?([^/']+)\.o'", "the Kbuild asks for {0}.o, but there is no {0}.c: their names must agree"),
+        (
+            r"GPL-incompatible module .* uses GPL-only symbol '(\w+)'",
+            '{0} is for GPL modules only: write MODULE_LICENSE("GPL"), or do without it',
+        ),
+        (
+            r"uses symbol (\w+) from namespace (\w+)",
+            "write MODULE_IMPORT_NS({1}); (from Linux 6.13 on with quotes) beside MODULE_LICENSE",
+        ),
+        (
+            r"[Ss]ection mismatch",
+            "code that stays calls or reads what is freed after init: take __init or __initdata away, or add it "
+            "to the caller",
+        ),
+        (
+            r"missing separator",
+            "make does not understand this line: a Kbuild needs little more than obj-m := NAME.o, and recipe "
+            "lines begin with a tab",
+        ),
+        (
+            r"No rule to make target '(?:\S*/)?([^/']+)\.o'",
+            "the Kbuild asks for {0}.o, but there is no {0}.c: their names must agree",
+        ),
     )
-)  # fmt: skip
+)
 
 
 def hint_for(message: str, tool: str = "gcc") -> str:
     """Return what a message means and what to do, in one sentence; empty if nothing certain can be said."""
     if match := re.search(r"implicit declaration of function '(\w+)'|^'(\w+)' undeclared", message):
-        hint = _unknown_name(match[1] or match[2], called=bool(match[1]))
-        return hint
+        return _unknown_name(match[1] or match[2], called=bool(match[1]))
     if tool == "modpost" and (match := re.match(r'"(\w+)" .*undefined!', message)):
         return _undefined(match[1])
     for pattern, sentence in _SENTENCES:
@@ -159,10 +168,10 @@ def hint_for(message: str, tool: str = "gcc") -> str:
 
 
 def _unknown_name(name: str, *, called: bool) -> str:
-    if name in _INSTEAD:
-        return f"the kernel has no C library, so no {name}(): use {_INSTEAD[name]}"
-    if name in _HEADER_OF:
-        return f"add #include <{_HEADER_OF[name]}>"
+    if name in INSTEAD:
+        return f"the kernel has no C library, so no {name}(): use {INSTEAD[name]}"
+    if name in HEADER_OF:
+        return f"add #include <{HEADER_OF[name]}>"
     if called:
         return (
             f"the compiler has not seen a function {name}() up to here: check the spelling, include its header, "
@@ -172,8 +181,8 @@ def _unknown_name(name: str, *, called: bool) -> str:
 
 
 def _undefined(name: str) -> str:
-    if name in _INSTEAD:
-        return f"the kernel has no C library, so no {name}(): use {_INSTEAD[name]}"
+    if name in INSTEAD:
+        return f"the kernel has no C library, so no {name}(): use {INSTEAD[name]}"
     return (
         f"no part of the kernel offers {name} to modules: it is misspelt, not exported (EXPORT_SYMBOL) in this kernel, "
         "or defined in a file that the Kbuild does not name"

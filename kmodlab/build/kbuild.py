@@ -17,7 +17,7 @@ from kmodlab.build.sandbox import WORK, Job, Limits, choose
 from kmodlab.build.source import ModuleSource
 from kmodlab.errors import HostSetupError
 
-__all__ = ["Made", "Toolchain", "kbuild", "toolchain"]
+__all__ = ["Made", "Toolchain", "compiler_version", "kbuild", "toolchain"]
 
 # Fixed, so that the same source gives the same bytes whenever and by whomever it is built. With LC_ALL=C the tools
 # speak the language that the parser reads.
@@ -83,8 +83,13 @@ def toolchain(kernel: KernelBuild) -> Toolchain:
         raise HostSetupError(
             f"build for {kernel.release}: {' and '.join(missing)} not installed; apt-get install {' '.join(missing)}"
         )
+    return Toolchain(compiler, compiler_version(compiler))
+
+
+def compiler_version(compiler: str) -> str:
+    """Return what a compiler in /usr/bin and the linker call themselves (the first lines of ``--version``)."""
     programs = [Path("/usr/bin", name).resolve() for name in (compiler, "ld")]
-    return Toolchain(compiler, "; ".join(_version(path, path.stat().st_mtime_ns) for path in programs))
+    return "; ".join(_version(path, path.stat().st_mtime_ns) for path in programs)
 
 
 @lru_cache(maxsize=16)

@@ -57,5 +57,8 @@ class KernelBuild:
         """Pairs (on the host, in the sandbox) that make the headers' absolute paths true there."""
         return (
             (self.root / "usr" / "src", Path("/usr/src")),
-            *((path, Path("/usr/lib") / path.name) for path in sorted((self.root / "usr" / "lib").glob("linux-kbuild-*"))),
+            *(
+                (path, Path("/usr/lib") / path.name)
+                for path in sorted((self.root / "usr" / "lib").glob("linux-kbuild-*"))
+            ),
         )

@@ -35,7 +35,7 @@ def modules_of(text: str, subfolder: Callable[[str], str | None] = lambda _: Non
         if word.endswith("/"):
             below = subfolder(word.rstrip("/"))
             names += (modules_of(below) or ()) if below is not None else ()
-        elif word.endswith(".o") and "$" not in word:
+        elif re.fullmatch(r"[\w./+-]+\.o", word):
             names.append(word.removesuffix(".o").rpartition("/")[2].replace("-", "_"))
     return tuple(dict.fromkeys(names))
 

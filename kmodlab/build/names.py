@@ -12,11 +12,12 @@ __all__ = ["LONGEST", "check_name", "shorten"]
 LONGEST = 55
 """``MODULE_NAME_LEN`` of a 64-bit kernel is 56, with the NUL byte at the end."""
 
-_KEYWORDS = frozenset(
-    """auto break case char const continue default do double else enum extern float for goto if inline int long
-    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
-    asm typeof _Bool _Complex""".split()
+_WORDS = (
+    "auto break case char const continue default do double else enum extern float for goto if inline int long "
+    "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+    "asm typeof _Bool _Complex"
 )
+_KEYWORDS = frozenset(_WORDS.split())
 # kbuild looks whether NAME-m is set to see whether NAME.o has several sources; obj-m is the list of modules itself.
 _TRAPS = frozenset({"obj"})
 

@@ -28,33 +28,35 @@ _NOISE = re.compile(
 )
 
 # Pattern, tool, severity; named groups: file, line, message, symbol.
-_OTHERS: tuple[tuple[re.Pattern[str], Tool, Severity], ...] = tuple(
-    (re.compile(pattern), tool, severity)
-    for pattern, tool, severity in (
-        (r"^(?P<file>[^\s:]+):(?P<line>\d+): Error: (?P<message>.*)$", "as", "error"),
-        (r"^(?P<file>[^\s:]+):(?P<line>\d+): Warning: (?P<message>.*)$", "as", "warning"),
-        (r"^(?:ld: )?(?P<file>[^\s:]+):(?P<line>\d+): (?P<message>(?:multiple definition|undefined ref).*)$", "ld", "error"),
-        (r"^(?:cc1|gcc(?:-\d+)?): (?:fatal )?error: (?P<message>.*)$", "gcc", "error"),
-        (r"^ld: (?P<file>/[^\s:]+\.o): (?!in function)(?P<message>.*)$", "ld", "error"),
-        (r"^(?:(?P<file>\S+\.k?o): )?warning: objtool: (?P<message>.*)$", "objtool", "warning"),
-        (r"^(?:(?P<file>\S+\.k?o): )?error: objtool: (?P<message>.*)$", "objtool", "error"),
-        (r'^ERROR: modpost: (?P<message>"(?P<symbol>\w+)" \[(?P<file>\S+)\] undefined!)$', "modpost", "error"),
-        (r"^ERROR: modpost: (?P<message>missing \w+\(\) in (?P<file>\S+))$", "modpost", "error"),
-        (r"^WARNING: modpost: (?P<message>missing \w+\(\) in (?P<file>\S+))$", "modpost", "warning"),
-        (r"^ERROR: modpost: (?P<message>GPL-incompatible module (?P<file>\S+) uses .*)$", "modpost", "error"),
-        (
-            r"^ERROR: modpost: (?P<message>module (?P<file>\S+) uses symbol (?P<symbol>\w+) from namespace .*)$",
-            "modpost",
-            "error",
-        ),
-        (r"^ERROR: modpost: (?P<message>.*)$", "modpost", "error"),
-        (r"^WARNING: modpost: (?P<message>(?P<file>/\S+?\.o)(?:\(\S+\))?: .*)$", "modpost", "warning"),
-        (r"^WARNING: modpost: (?P<message>.*)$", "modpost", "warning"),
-        (r"^(?P<file>/build/[^\s:]+):(?P<line>\d+): \*\*\* (?P<message>.*?)(?:  Stop)?\.?$", "make", "error"),
-        (r"^make(?:\[\d+\])?: \*\*\* (?P<message>No rule to make target '[^']*')", "make", "error"),
-        (r"^(?P<file>/build/[^\s:]+):(?P<line>\d+): (?P<message>(?!first defined).*)$", "make", "warning"),
-    )
+_RULES: tuple[tuple[str, Tool, Severity], ...] = (
+    (r"^(?P<file>[^\s:]+):(?P<line>\d+): Error: (?P<message>.*)$", "as", "error"),
+    (r"^(?P<file>[^\s:]+):(?P<line>\d+): Warning: (?P<message>.*)$", "as", "warning"),
+    (
+        r"^(?:ld: )?(?P<file>[^\s:]+):(?P<line>\d+): (?P<message>(?:multiple definition|undefined ref).*)$",
+        "ld",
+        "error",
+    ),
+    (r"^(?:cc1|gcc(?:-\d+)?): (?:fatal )?error: (?P<message>.*)$", "gcc", "error"),
+    (r"^ld: (?P<file>/[^\s:]+\.o): (?!in function)(?P<message>.*)$", "ld", "error"),
+    (r"^(?:(?P<file>\S+\.k?o): )?warning: objtool: (?P<message>.*)$", "objtool", "warning"),
+    (r"^(?:(?P<file>\S+\.k?o): )?error: objtool: (?P<message>.*)$", "objtool", "error"),
+    (r'^ERROR: modpost: (?P<message>"(?P<symbol>\w+)" \[(?P<file>\S+)\] undefined!)$', "modpost", "error"),
+    (r"^ERROR: modpost: (?P<message>missing \w+\(\) in (?P<file>\S+))$", "modpost", "error"),
+    (r"^WARNING: modpost: (?P<message>missing \w+\(\) in (?P<file>\S+))$", "modpost", "warning"),
+    (r"^ERROR: modpost: (?P<message>GPL-incompatible module (?P<file>\S+) uses .*)$", "modpost", "error"),
+    (
+        r"^ERROR: modpost: (?P<message>module (?P<file>\S+) uses symbol (?P<symbol>\w+) from namespace .*)$",
+        "modpost",
+        "error",
+    ),
+    (r"^ERROR: modpost: (?P<message>.*)$", "modpost", "error"),
+    (r"^WARNING: modpost: (?P<message>(?P<file>/\S+?\.o)(?:\(\S+\))?: .*)$", "modpost", "warning"),
+    (r"^WARNING: modpost: (?P<message>.*)$", "modpost", "warning"),
+    (r"^(?P<file>/build/[^\s:]+):(?P<line>\d+): \*\*\* (?P<message>.*?)(?:  Stop)?\.?$", "make", "error"),
+    (r"^make(?:\[\d+\])?: \*\*\* (?P<message>No rule to make target '[^']*')", "make", "error"),
+    (r"^(?P<file>/build/[^\s:]+):(?P<line>\d+): (?P<message>(?!first defined).*)$", "make", "warning"),
 )
+_OTHERS = tuple((re.compile(pattern), tool, severity) for pattern, tool, severity in _RULES)
 
 
 @dataclass(slots=True)

@@ -52,7 +52,10 @@ _LIMIT_SIGNS = tuple(
     (re.compile(pattern, re.MULTILINE), limit)
     for pattern, limit in (
         (r": No space left on device\.?$", "space"),
-        (r"(?:\d +|^|: )(?:File size limit exceeded|File too large)(?: signal terminated .*| \(core dumped\)|\.)?$", "file_size"),
+        (
+            r"(?:\d +|^|: )(?:File size limit exceeded|File too large)(?: signal terminated .*| \(core dumped\)|\.)?$",
+            "file_size",
+        ),
         (r"(?:\d +|^|: )CPU time limit exceeded(?: signal terminated .*| \(core dumped\))?$", "cpu"),
         (r"virtual memory exhausted: |: Cannot allocate memory$|^\S+: out of memory allocating \d+", "memory"),
         (r"(?:fork|posix_spawn|exec)\S*: (?:retry: )?Resource temporarily unavailable$", "processes"),
@@ -145,7 +148,7 @@ def _root(binds: tuple[tuple[Path, Path], ...]) -> Iterator[str]:
 def _show(path: Path) -> tuple[str, ...]:
     """Arguments that make a path of the host the same inside."""
     if path.is_symlink():
-        return ("--symlink", os.readlink(path), str(path))
+        return ("--symlink", str(path.readlink()), str(path))
     return ("--ro-bind-try", str(path), str(path))
 
 
