@@ -6,12 +6,10 @@
  *   super block	one mounted filesystem
  *   inode		one file or directory: owner, mode, size, times, content
  *   dentry		one name in a directory, which leads to an inode
- * Each points to a table of functions, and to write a filesystem is to fill in
- * these tables. In notefs the dentries that the kernel keeps in memory anyway
- * are the only record of the names; the content of the files lies in blocks
- * that notefs allocates, finds and frees itself.
- *
- * See Documentation/filesystems/vfs.rst in the kernel's sources.
+ * Each points to a table of functions; to write a filesystem is to fill in the
+ * tables. In notefs the dentries, which the kernel keeps in memory anyway, are
+ * the only record of the names; the content of files lies in blocks that notefs
+ * allocates, finds and frees. See Documentation/filesystems/vfs.rst.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -33,20 +31,16 @@
 #define NOTEFS_MAGIC	0x6e6f7465	/* "note"; stat -f shows it */
 #define NOTEFS_SIZE	SZ_16M		/* without the option size= */
 
-/* What notefs adds to a super block. Blocks are as large as a page. */
+/* What notefs adds to a super block. A block is as large as a page. */
 struct notefs_sb {
-	unsigned long limit;		/* blocks there may be */
+	unsigned long limit;		/* blocks that there may be */
 	atomic_long_t used;		/* blocks of data, and one an inode */
 	atomic_long_t inodes;
 };
 
-/*
- * What notefs adds to an inode: its blocks, by their number in the file. An
- * xarray is a tree that grows with the highest number; numbers that were never
- * written are absent, and read as zeros ("holes").
- */
+/* What notefs adds to an inode. Blocks never written are absent: "holes". */
 struct notefs_inode {
-	struct xarray blocks;
+	struct xarray blocks;		/* by their number in the file */
 	struct inode vfs;
 };
 
@@ -62,8 +56,6 @@ static struct notefs_inode *notefs_i(struct inode *inode)
 {
 	return container_of(inode, struct notefs_inode, vfs);
 }
-
-/* ---- Blocks ---- */
 
 /* Count one block more, unless the filesystem is full. */
 static int notefs_charge(struct super_block *sb)
@@ -81,18 +73,15 @@ static char *notefs_block(struct inode *inode, pgoff_t index)
 {
 	struct xarray *blocks = &notefs_i(inode)->blocks;
 	char *block = xa_load(blocks, index);
-	int err;
+	int err = -ENOMEM;
 
 	if (block)
 		return block;
-	err = notefs_charge(inode->i_sb);
-	if (err)
-		return ERR_PTR(err);
+	if (notefs_charge(inode->i_sb))
+		return ERR_PTR(-ENOSPC);
 	block = (char *)get_zeroed_page(GFP_KERNEL);
-	if (!block) {
-		err = -ENOMEM;
+	if (!block)
 		goto uncharge;
-	}
 	err = xa_err(xa_store(blocks, index, block, GFP_KERNEL));
 	if (err)
 		goto free;
@@ -106,10 +95,7 @@ uncharge:
 	return ERR_PTR(err);
 }
 
-/*
- * Free what lies beyond "size". The rest of the last block is wiped: should
- * the file grow again, the old bytes must not come back.
- */
+/* Free what lies beyond "size", and wipe the rest of the last block. */
 static void notefs_cut(struct inode *inode, loff_t size)
 {
 	struct xarray *blocks = &notefs_i(inode)->blocks;
@@ -128,12 +114,9 @@ static void notefs_cut(struct inode *inode, loff_t size)
 		       PAGE_SIZE - offset_in_page(size));
 }
 
-/* ---- Files ---- */
-
 /*
- * read(), readv(), pread(): an iov_iter is the caller's memory, whatever its
- * form; a kiocb is the open file with the position. Readers share the inode's
- * lock with each other, but not with a writer.
+ * read(), readv(), pread(): an iov_iter is the caller's memory in whatever form,
+ * a kiocb the open file and the position. Readers share the inode's lock.
  */
 static ssize_t notefs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
@@ -177,10 +160,8 @@ static ssize_t notefs_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	err = generic_write_checks(iocb, from);
 	if (err <= 0)
 		goto unlock;
-	err = file_remove_privs(file);	/* a changed program loses its set-uid bit */
-	if (err)
-		goto unlock;
-	err = file_update_time(file);
+	/* A program that is changed loses its set-uid bit. */
+	err = file_remove_privs(file) ?: file_update_time(file);
 	if (err)
 		goto unlock;
 	while (iov_iter_count(from)) {
@@ -226,20 +207,18 @@ static int notefs_setattr(struct mnt_idmap *idmap, struct dentry *dentry,
 	return 0;
 }
 
-/* No .mmap: blocks are not in the page cache, so programs cannot map them. */
+/* No .mmap: our blocks are not in the page cache. */
 static const struct file_operations notefs_file_fops = {
 	.llseek		= generic_file_llseek,
 	.read_iter	= notefs_read_iter,
 	.write_iter	= notefs_write_iter,
 	.splice_write	= iter_file_splice_write,
-	.fsync		= noop_fsync,		/* there is no disk to wait for */
+	.fsync		= noop_fsync,	/* no disk to wait for */
 };
 
 static const struct inode_operations notefs_file_iops = {
 	.setattr	= notefs_setattr,
 };
-
-/* ---- Directories ---- */
 
 static const struct inode_operations notefs_dir_iops;
 
@@ -258,15 +237,13 @@ static void notefs_touch(struct mnt_idmap *idmap, struct inode *inode,
 	setattr_copy(idmap, inode, &attr);
 }
 
-/* A new inode: owned by the caller, and of the directory's group if that is set-gid. */
 static struct inode *notefs_new_inode(struct mnt_idmap *idmap, struct super_block *sb,
 				      struct inode *dir, umode_t mode)
 {
 	struct inode *inode;
-	int err = notefs_charge(sb);
 
-	if (err)
-		return ERR_PTR(err);
+	if (notefs_charge(sb))
+		return ERR_PTR(-ENOSPC);
 	inode = new_inode(sb);
 	if (!inode) {
 		atomic_long_dec(&notefs_sb(sb)->used);
@@ -311,10 +288,9 @@ static mkdir_result notefs_mkdir(struct mnt_idmap *idmap, struct inode *dir,
 }
 
 /*
- * The simple_… functions of fs/libfs.c do what is the same in any filesystem
- * whose names live in dentries only: they count links, set times and let go of
- * the dentry. An inode ends when its last link and its last user are gone: a
- * deleted file that is still open lives on.
+ * The simple_… functions are the kernel's own, for filesystems whose names live
+ * in dentries only: they count links, set times and let go of the dentry. An
+ * inode ends when its last link and its last user are gone.
  */
 static const struct inode_operations notefs_dir_iops = {
 	.lookup		= simple_lookup,	/* no dentry: no such file */
@@ -326,8 +302,6 @@ static const struct inode_operations notefs_dir_iops = {
 	.rename		= simple_rename,
 	.setattr	= notefs_setattr,
 };
-
-/* ---- The super block ---- */
 
 static struct inode *notefs_alloc_inode(struct super_block *sb)
 {
@@ -358,7 +332,6 @@ static void notefs_free_inode(struct inode *inode)
 static int notefs_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct notefs_sb *info = notefs_sb(dentry->d_sb);
-	u64 id = huge_encode_dev(dentry->d_sb->s_dev);
 
 	buf->f_type = NOTEFS_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
@@ -368,7 +341,7 @@ static int notefs_statfs(struct dentry *dentry, struct kstatfs *buf)
 	buf->f_files = atomic_long_read(&info->inodes) + buf->f_bfree;
 	buf->f_ffree = buf->f_bfree;	/* an inode costs a block */
 	buf->f_namelen = NAME_MAX;
-	buf->f_fsid = u64_to_fsid(id);
+	buf->f_fsid = u64_to_fsid(huge_encode_dev(dentry->d_sb->s_dev));
 	return 0;
 }
 
@@ -388,12 +361,9 @@ static const struct super_operations notefs_super_ops = {
 	.show_options	= notefs_show_options,
 };
 
-/* ---- Mounting: the kernel makes a context, parses options, gets the tree ---- */
-
-enum { OPT_SIZE };
-
+/* mount(): the kernel makes a context, parses the options, gets the tree. */
 static const struct fs_parameter_spec notefs_options[] = {
-	fsparam_string("size", OPT_SIZE),
+	fsparam_string("size", 0),
 	{}
 };
 
@@ -432,7 +402,7 @@ static int notefs_fill_super(struct super_block *sb, struct fs_context *fc)
 	return sb->s_root ? 0 : -ENOMEM;
 }
 
-/* "nodev": the filesystem lies on no device, and each mount is a new one. */
+/* It lies on no device, and each mount is a new filesystem. */
 static int notefs_get_tree(struct fs_context *fc)
 {
 	return get_tree_nodev(fc, notefs_fill_super);
@@ -478,8 +448,6 @@ static struct file_system_type notefs_type = {
 	.parameters		= notefs_options,
 	.kill_sb		= notefs_kill_sb,
 };
-
-/* ---- The module ---- */
 
 /* Runs once for each inode's memory, not each time it is used again. */
 static void notefs_init_once(void *memory)
