@@ -25,12 +25,14 @@ class DependencyNode:
         size: bytes it takes in the kernel; ``None`` if it is not loaded.
         refcount: how many users hold it, modules and others; ``None`` if not loaded or not counted.
         loaded: true if it is in the kernel now.
+        taints: the letters it taints the kernel with; ``O`` says that it is not part of the kernel's source.
     """
 
     name: str
     size: int | None
     refcount: int | None
     loaded: bool = True
+    taints: str = ""
 
     COLUMNS: ClassVar[tuple[Column, ...]] = (
         Column("name", "module"),
@@ -95,7 +97,7 @@ class DependencyGraph:
             softdeps: the text of ``modules.softdep``; what the module files say of it counts too.
         """
         loaded = {row.name: row for row in rows}
-        nodes = [DependencyNode(row.name, row.size, row.refcount) for row in loaded.values()]
+        nodes = [DependencyNode(row.name, row.size, row.refcount, taints=row.taints) for row in loaded.values()]
         edges = {(holder, row.name): False for row in loaded.values() for holder in row.holders if holder in loaded}
         absent = [name for name in module_files if name not in loaded]
         edges.update(dict.fromkeys(_edges_of_absent(absent, [*loaded, *absent], module_files, modules_dep), False))

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+"""Pictures of what a running kernel says: records in, matplotlib ``Axes`` out.
+
+Every picture has a title that states what there is to see, units, a text alternative (``alt_text``) and the
+table behind it (``table``). At the end of a notebook cell the axes show themselves.
+"""
+
+from __future__ import annotations
+
+from kmodlab.plot.bars import memory, memory_change
+from kmodlab.plot.graph import dependencies
+from kmodlab.plot.picture import Picture, alt_text, show, table
+from kmodlab.plot.theme import Theme, set_theme
+
+__all__ = [
+    "Picture",
+    "Theme",
+    "alt_text",
+    "dependencies",
+    "memory",
+    "memory_change",
+    "set_theme",
+    "show",
+    "table",
+]

@@ -1,0 +1,329 @@
+# SPDX-License-Identifier: MIT
+"""Memory as bars: every module by kind of section, and the kernel's totals before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from kmodlab.errors import UsageError
+from kmodlab.plot.picture import add_axes, describe, new_figure, text_width, wrapped
+from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.records.memory import MemoryFigure, MemorySnapshot, ModuleMemory
+from kmodlab.records.table import Rows, format_bytes
+
+__all__ = ["memory", "memory_change"]
+
+_WIDTH = 8.2
+_MARGIN = 0.22
+_ROW = 0.36
+_MOST_ROWS = 24
+_KINDS = ("text", "rodata", "data", "bss", "overhead")
+_WORDS = {
+    "text": "text (code)",
+    "rodata": "rodata",
+    "data": "data",
+    "bss": "bss",
+    "overhead": "symbols, page ends",
+    "init": "init, freed",
+}
+_HATCHES = {"text": "", "rodata": "..", "data": "///", "bss": "\\\\\\", "overhead": ""}
+
+
+def memory(
+    snapshot: MemorySnapshot,
+    *,
+    before: MemorySnapshot | None = None,
+    modules: str | Iterable[str] | None = None,
+    ax: Axes | None = None,
+    theme: Theme | ThemeName | None = None,
+) -> Axes:
+    """Draw the bytes of each loaded module by kind of section, as bars.
+
+    Init code and data that the kernel has freed stand hatched behind the bar: they are no longer there.
+
+    Args:
+        snapshot: what ``vm.memory()`` returned.
+        before: an earlier snapshot; then the modules that have come since are drawn, and below them the
+            kernel's slab and vmalloc memory before and after.
+        modules: only these modules; else all of them, the smallest in one bar if they are many.
+        ax: where to draw; else a new figure.
+        theme: ``light`` or ``dark``; else the one that ``set_theme`` chose.
+
+    Returns:
+        The axes of the modules' bars. ``table(ax)`` has the numbers, ``alt_text(ax)`` says it in words.
+
+    Raises:
+        UsageError: a module is not in the snapshot, or ``before`` is given together with ``ax``.
+    """
+    if before is not None and ax is not None:
+        raise UsageError("draw memory: before= needs a second panel and ax= is one; draw memory_change() there")
+    style = get_theme(theme)
+    rows = _chosen(snapshot, before, modules)
+    with matplotlib.rc_context(style.rc):
+        title = _finding(rows, snapshot, before)
+        if ax is not None:
+            _bars(ax, rows, style)
+            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
+            ax.legend(handles=_legend(rows, style), fontsize=SMALL, ncols=3, loc="upper right")
+        else:
+            ax = _memory_figure(rows, title, snapshot, before, style)
+    describe(ax, _words(rows, title), rows)
+    return ax
+
+
+def memory_change(
+    before: MemorySnapshot,
+    after: MemorySnapshot,
+    *,
+    ax: Axes | None = None,
+    theme: Theme | ThemeName | None = None,
+) -> Axes:
+    """Draw the kernel's memory totals before and after: all modules, slab, vmalloc, per-CPU.
+
+    Returns:
+        The axes. ``table(ax)`` has the numbers, ``alt_text(ax)`` says it in words.
+    """
+    style = get_theme(theme)
+    figures = _totals(before, after)
+    with matplotlib.rc_context(style.rc):
+        if ax is None:
+            lines = wrapped(_change_finding(figures), (_WIDTH - 2 * _MARGIN) * 72, TITLE, bold=True)
+            head = _MARGIN + 0.25 * lines.count("\n") + 0.68
+            body = 0.58 * len(figures)
+            figure = new_figure(_WIDTH, head + body + 0.75, style)
+            left = _label_width([row.name for row in figures])
+            ax = add_axes(figure, left, head, _WIDTH - left - 1.05, body)
+            _title(ax, lines, head - _MARGIN, left, TITLE, style)
+            _key(ax, _change_legend(style), left)
+        else:
+            ax.set_title(_change_finding(figures), fontsize=TITLE, fontweight="bold", wrap=True)
+            ax.legend(handles=_change_legend(style), fontsize=SMALL)
+        _pairs(ax, figures, style)
+    describe(ax, _change_words(figures), figures)
+    return ax
+
+
+def _memory_figure(
+    rows: Rows[ModuleMemory], title: str, snapshot: MemorySnapshot, before: MemorySnapshot | None, style: Theme
+) -> Axes:
+    lines = wrapped(title, (_WIDTH - 2 * _MARGIN) * 72, TITLE, bold=True)
+    figures = _totals(before, snapshot) if before is not None else Rows[MemoryFigure]()
+    names = [row.name for row in rows] + [row.name for row in figures]
+    left = _label_width(names)
+    head = _MARGIN + 0.25 * lines.count("\n") + 0.68
+    body = max(_ROW * len(rows), 0.5)
+    below = 0.58 * len(figures) + 1.75 if figures else 0.0
+    figure = new_figure(_WIDTH, head + body + 0.75 + below, style)
+    ax = add_axes(figure, left, head, _WIDTH - left - 1.05, body)
+    _bars(ax, rows, style)
+    _title(ax, lines, head - _MARGIN, left, TITLE, style)
+    _key(ax, _legend(rows, style), left)
+    if before is not None:
+        lower = add_axes(figure, left, head + body + 1.72, _WIDTH - left - 1.05, 0.58 * len(figures))
+        _pairs(lower, figures, style)
+        _title(lower, _change_finding(figures), 0.66, left, BODY + 1, style)
+        _key(lower, _change_legend(style), left)
+        describe(lower, _change_words(figures), figures)
+    return ax
+
+
+def _chosen(
+    snapshot: MemorySnapshot, before: MemorySnapshot | None, modules: str | Iterable[str] | None
+) -> Rows[ModuleMemory]:
+    """Return the modules to draw, the largest first; many small ones become one row."""
+    rows = snapshot.modules
+    if modules is not None:
+        names = [modules] if isinstance(modules, str) else list(modules)
+        wanted = {name.replace("-", "_") for name in names}
+        missing = wanted - {row.name for row in rows}
+        if missing:
+            raise UsageError(f"draw {min(missing)}: not among the loaded modules; load it, then take the snapshot")
+        rows = rows.filter(lambda row: row.name in wanted)
+    elif before is not None and snapshot.difference(before).loaded:
+        rows = snapshot.difference(before).loaded
+    ordered = sorted(rows, key=lambda row: (-row.size, row.name))
+    shown, rest = ordered[:_MOST_ROWS], ordered[_MOST_ROWS:]
+    if len(rest) > 1:
+        shown.append(_together(rest))
+    else:
+        shown += rest
+    return Rows(shown, caption=rows.caption, columns=rows.columns)
+
+
+def _together(rest: Sequence[ModuleMemory]) -> ModuleMemory:
+    sums = {name: sum(getattr(row, name) for row in rest) for name in ("size", *_KINDS, "init", "init_held", "percpu")}
+    return ModuleMemory(f"{len(rest)} smaller ones", **sums, known=all(row.known for row in rest))
+
+
+def _finding(rows: Rows[ModuleMemory], snapshot: MemorySnapshot, before: MemorySnapshot | None) -> str:
+    """Return the picture's title: what there is to see."""
+    if not rows:
+        return "No module is loaded"
+    kept, freed = sum(row.size for row in rows), sum(row.init_freed for row in rows)
+    tail = f"; {format_bytes(freed)} of init code and data was freed" if freed else ""
+    if len(rows) == 1:
+        return f"{rows[0].name} keeps {format_bytes(kept)}{tail}"
+    number = len(snapshot.modules) if kept == snapshot.modules_size else len(rows)
+    new = "new " if before is not None else ""
+    largest = f"{rows[0].name} {format_bytes(rows[0].size)} of it"
+    return f"{number} {new}modules keep {format_bytes(kept)}, {largest}{tail}"
+
+
+def _words(rows: Rows[ModuleMemory], title: str) -> str:
+    parts = []
+    for row in rows[:6]:
+        kinds = ", ".join(f"{name} {format_bytes(getattr(row, name))}" for name in _KINDS)
+        freed = f", init freed {format_bytes(row.init_freed)}" if row.init_freed else ""
+        parts.append(f"{row.name} {format_bytes(row.size)}" + (f" ({kinds}{freed})" if row.known else ""))
+    more = f"; and {len(rows) - 6} more" if len(rows) > 6 else ""
+    return f"Bar chart of module memory. {title}. {'; '.join(parts)}{more}."
+
+
+def _legend(rows: Rows[ModuleMemory], style: Theme) -> list[Patch]:
+    handles = [
+        Patch(facecolor=getattr(style, name), hatch=_HATCHES[name], edgecolor=_edge(name, style), label=_WORDS[name])
+        for name in _KINDS
+    ]
+    if any(row.init_freed for row in rows):
+        handles.append(
+            Patch(facecolor="none", hatch="xxx", edgecolor=style.quiet, ls=(0, (2, 1.5)), label=_WORDS["init"])
+        )
+    return handles
+
+
+def _edge(name: str, style: Theme) -> str:
+    return style.page if not _HATCHES[name] else {"rodata": "#00507d", "data": "#7a5200", "bss": "#8a8000"}[name]
+
+
+def _bars(ax: Axes, rows: Rows[ModuleMemory], style: Theme) -> None:
+    widest = max((row.size + row.init_freed for row in rows), default=1)
+    unit, step = _unit(widest)
+    for place, row in enumerate(rows):
+        left = 0.0
+        for name in _KINDS:
+            size = getattr(row, name) / step
+            if size:
+                _bar(ax, place, left, size, getattr(style, name), _HATCHES[name], _edge(name, style))
+                left += size
+        if not row.known:
+            _bar(ax, place, 0, row.size / step, style.overhead, "", style.page)
+        left = row.size / step
+        freed = row.init_freed / step
+        if freed:
+            _bar(ax, place, left, freed, "none", "xxx", style.quiet, dashed=True)
+        ax.annotate(
+            format_bytes(row.size), (left + freed, place), xytext=(6, 0), textcoords="offset points",
+            va="center", ha="left", fontsize=BODY, color=style.ink,
+        )  # fmt: skip
+    _frame(ax, [row.name for row in rows], widest / step, style)
+    ax.set_xlabel(_unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
+
+
+def _bar(
+    ax: Axes, place: float, left: float, size: float, colour: str, hatch: str, edge: str, *,
+    height: float = 0.62, dashed: bool = False,
+) -> None:  # fmt: skip
+    ax.add_patch(
+        Rectangle(
+            (left, place - height / 2), size, height, facecolor=colour, hatch=hatch, edgecolor=edge,
+            linewidth=0.8 if dashed else 0.4, linestyle=(0, (2, 1.5)) if dashed else "-", zorder=3,
+        )
+    )  # fmt: skip
+
+
+def _frame(ax: Axes, names: Sequence[str], widest: float, style: Theme) -> None:
+    ax.set_facecolor(style.page)
+    ax.set_xlim(0, widest * 1.02 or 1)
+    ax.set_ylim(max(len(names), 1) - 0.45, -0.55)
+    ax.set_yticks(range(len(names)), names, fontsize=BODY, color=style.ink)
+    ax.tick_params(axis="y", length=0, pad=6)
+    ax.tick_params(axis="x", length=0, pad=4, labelsize=SMALL, labelcolor=style.quiet)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 4, 5, 8, 10]))
+    ax.grid(axis="x", color=style.faint, linewidth=0.8, zorder=0)
+    ax.set_axisbelow(True)
+    for side in ("top", "right", "bottom"):
+        ax.spines[side].set_visible(False)
+    ax.spines["left"].set_color(style.quiet)
+
+
+def _unit(size: float) -> tuple[str, int]:
+    if size < 4 * 1024:
+        return "bytes", 1
+    return ("kB", 1024) if size < 1024 * 1024 else ("MiB", 1024 * 1024)
+
+
+def _unit_words(unit: str) -> str:
+    return {
+        "bytes": "memory in bytes",
+        "kB": "memory in kB (1 kB = 1024 bytes)",
+        "MiB": "memory in MiB (1 MiB = 1024 kB)",
+    }[unit]
+
+
+def _label_width(names: Iterable[str]) -> float:
+    """Return in inches how far from the left edge the bars must start."""
+    return _MARGIN + max((text_width(name, BODY) for name in names), default=40) / 72 + 0.14
+
+
+def _title(ax: Axes, text: str, above: float, left: float, size: float, style: Theme) -> None:
+    """Set a title that starts at the figure's left margin, its top so many inches above the axes."""
+    width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
+    ax.set_title(
+        text, fontsize=size, fontweight="bold", color=style.ink, x=(_MARGIN - left) / width,
+        y=1 + above / height, ha="left", va="top", linespacing=1.25, pad=0,
+    )  # fmt: skip
+
+
+def _key(ax: Axes, handles: list[Patch], left: float) -> None:
+    width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
+    ax.legend(
+        handles=handles, loc="lower left", bbox_to_anchor=((_MARGIN - left) / width, 1 + 0.1 / height), ncols=6,
+        frameon=False, fontsize=SMALL, borderpad=0, borderaxespad=0, handlelength=1.5, handleheight=1.0,
+        handletextpad=0.45, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def _totals(before: MemorySnapshot, after: MemorySnapshot) -> Rows[MemoryFigure]:
+    return after.difference(before).figures.filter(lambda row: row.name not in ("free", "per-CPU"))
+
+
+def _signed(size: int) -> str:
+    return "±0" if not size else f"{'+' if size > 0 else '−'}{format_bytes(abs(size))}"
+
+
+def _change_finding(figures: Rows[MemoryFigure]) -> str:
+    slab, vmalloc = figures.named("slab"), figures.named("vmalloc")
+    return f"Before and after: slab {_signed(slab.change)}, vmalloc {_signed(vmalloc.change)}"
+
+
+def _change_words(figures: Rows[MemoryFigure]) -> str:
+    parts = [f"{row.name} {format_bytes(row.before)} to {format_bytes(row.after)}" for row in figures]
+    return f"Bar chart of the kernel's memory. {_change_finding(figures)}. {'; '.join(parts)}."
+
+
+def _change_legend(style: Theme) -> list[Patch]:
+    return [
+        Patch(facecolor=style.before, hatch="///", edgecolor=style.page, label="before"),
+        Patch(facecolor=style.after, edgecolor=style.page, label="after"),
+    ]
+
+
+def _pairs(ax: Axes, figures: Rows[MemoryFigure], style: Theme) -> None:
+    widest = max((max(row.before, row.after) for row in figures), default=1)
+    unit, step = _unit(widest)
+    for place, row in enumerate(figures):
+        _bar(ax, place - 0.19, 0, row.before / step, style.before, "///", style.page, height=0.34)
+        _bar(ax, place + 0.19, 0, row.after / step, style.after, "", style.page, height=0.34)
+        for offset, text, weight in ((-0.19, format_bytes(row.before), "normal"), (0.19, _signed(row.change), "bold")):
+            end = (row.before if offset < 0 else row.after) / step
+            ax.annotate(
+                text, (end, place + offset), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
+                fontsize=SMALL, fontweight=weight, color=style.ink if offset > 0 else style.quiet,
+            )  # fmt: skip
+    _frame(ax, [row.name for row in figures], widest / step, style)
+    ax.set_xlabel(_unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)

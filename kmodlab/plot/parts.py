@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: MIT
+"""Places for the boxes, labels and arrows of a dependency graph, in points, y downwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kmodlab.plot.layers import Item, arrange, assign_rows, row_width
+from kmodlab.plot.picture import text_width
+from kmodlab.plot.theme import BODY, SMALL
+from kmodlab.records.dependencies import Dependency, DependencyNode
+from kmodlab.records.table import format_bytes
+
+__all__ = ["ROOM", "Line", "Part", "Place", "node_box", "pack", "small_words"]
+
+ROOM = 560.0
+"""The width that a graph may take, in points: a notebook's."""
+
+_BOX_HEIGHT = 38.0
+_LINE_HEIGHT = 11.5
+_TALLEST = 640.0
+_LONGEST_SYMBOL = 30
+_BETWEEN = 16.0
+
+
+@dataclass(slots=True)
+class Place:
+    """A rectangle: the middle of its top edge, its size, and the text in it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Line:
+    """One bend of an arrow: from the first point down to the second, over to the third, down to the last."""
+
+    points: list[tuple[float, float]]
+    soft: bool
+
+
+@dataclass(slots=True)
+class Part:
+    """A connected part of the graph, and where everything in it is."""
+
+    nodes: list[DependencyNode]
+    edges: list[Dependency]
+    boxes: list[tuple[Place, DependencyNode]] = field(default_factory=list)
+    labels: list[Place] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    heads: list[tuple[float, float]] = field(default_factory=list)
+    width: float = 0.0
+    height: float = 0.0
+
+    def clear(self) -> None:
+        """Forget all places."""
+        self.boxes, self.labels, self.lines, self.heads = [], [], [], []
+
+    def move(self, right: float, down: float) -> None:
+        """Shift everything."""
+        for place in [place for place, _ in self.boxes] + self.labels:
+            place.x += right
+            place.y += down
+        for line in self.lines:
+            line.points = [(x + right, y + down) for x, y in line.points]
+        self.heads = [(x + right, y + down) for x, y in self.heads]
+
+
+def small_words(node: DependencyNode) -> str:
+    """Return the second line of a module's box."""
+    if not node.loaded:
+        return "not loaded"
+    size = "" if node.size is None else format_bytes(node.size)
+    return size if node.refcount is None else f"{size} · refcount {node.refcount}"
+
+
+def node_box(node: DependencyNode) -> float:
+    """Return the width of a module's box."""
+    return max(text_width(node.name, BODY, bold=True), text_width(small_words(node), SMALL)) + 20
+
+
+def pack(parts: list[Part]) -> float:
+    """Lay out every part and put them side by side and below each other; return the height of it all."""
+    for part in parts:
+        _lay_out(part)
+    connected = [part for part in parts if part.edges]
+    single = [part for part in parts if not part.edges]
+    y = _shelves(sorted(connected, key=lambda part: -part.height), 0.0, 26.0, 30.0)
+    return _shelves(single, y + (30.0 if connected and single else 0.0), 12.0, 10.0)
+
+
+def _shelves(parts: list[Part], y: float, gap: float, below: float) -> float:
+    """Put parts into rows from this height on, each row in the middle, and return where the last one ends."""
+    rows: list[list[Part]] = []
+    for part in parts:
+        fitting = next((row for row in rows if _row_width(row, gap) + gap + part.width <= ROOM), None)
+        if fitting is None:
+            rows.append([part])
+        else:
+            fitting.append(part)
+    for number, row in enumerate(rows):
+        x = (ROOM - _row_width(row, gap)) / 2
+        for part in row:
+            part.move(x, y)
+            x += part.width + gap
+        y += max(part.height for part in row) + (below if number < len(rows) - 1 else 0.0)
+    return y
+
+
+def _row_width(row: list[Part], gap: float) -> float:
+    return sum(part.width for part in row) + gap * (len(row) - 1)
+
+
+def _lay_out(part: Part) -> None:
+    """Find places with as many symbols on the arrows as there is room for: three, two, one, or their number."""
+    most = max((len(edge.symbols) for edge in part.edges), default=0)
+    tries = [(shown, limit) for shown in ((3, 2, 1, 0) if most else (0,)) for limit in (1.0, 0.8, 0.6, 0.45, 0.3)]
+    for shown, limit in tries:
+        layers = _Layers(part, shown, limit * ROOM)
+        if layers.fits or (shown, limit) == tries[-1]:
+            part.clear()
+            layers.place()
+            if part.height <= _TALLEST or shown == 0:
+                return
+
+
+def _label(edge: Dependency, shown: int) -> list[str]:
+    """Return the lines of an arrow's label."""
+    if not edge.symbols:
+        return []
+    if not shown:
+        return [f"{len(edge.symbols)} symbol{'s' if len(edge.symbols) > 1 else ''}"]
+    rest = len(edge.symbols) - shown
+    names = [n if len(n) <= _LONGEST_SYMBOL else n[: _LONGEST_SYMBOL - 1] + "…" for n in edge.symbols[:shown]]
+    return [*names, f"+{rest}"] if rest > 0 else names
+
+
+class _Layers:
+    """One attempt to lay out a part: the rows are boxes, labels, boxes, labels … from the top."""
+
+    def __init__(self, part: Part, shown: int, limit: float) -> None:
+        self.part = part
+        self.limit = limit
+        self.labels = {id(edge): _label(edge, shown) for edge in part.edges}
+        self.boxes: dict[str, Item] = {}
+        self.ways: dict[tuple[str, bool, int], Item] = {}
+        self.texts: list[tuple[Item, list[str]]] = []
+        self.soft: dict[tuple[int, int], bool] = {}
+        self._make_items()
+
+    def _make_items(self) -> None:
+        needs: dict[str, list[str]] = {node.name: [] for node in self.part.nodes}
+        for edge in self.part.edges:
+            needs[edge.user].append(edge.provider)
+        widths = {node.name: node_box(node) for node in self.part.nodes}
+        rows = assign_rows(needs, lambda name: max(widths[name], self._labels_width(name)) + _BETWEEN, self.limit)
+        top = max(rows.values())
+        for name, row in rows.items():
+            self.boxes[name] = Item(name, 2 * (top - row), widths[name], _BOX_HEIGHT)
+        for edge in sorted(self.part.edges, key=lambda edge: (edge.user, edge.provider)):
+            self._join(edge)
+
+    def _labels_width(self, name: str) -> float:
+        own = [edge for edge in self.part.edges if edge.user == name]
+        return sum(self._label_width(self.labels[id(edge)]) for edge in own) + _BETWEEN * (len(own) - 1)
+
+    @staticmethod
+    def _label_width(lines: list[str]) -> float:
+        return max((text_width(line, SMALL, mono=True) for line in lines), default=0.0) + 4
+
+    def _join(self, edge: Dependency) -> None:
+        """Make the way of an edge: its label below the user, then places it shares with others to that provider."""
+        user, provider = self.boxes[edge.user], self.boxes[edge.provider]
+        last, lines = user, self.labels[id(edge)]
+        for row in range(user.row + 1, provider.row):
+            if row == user.row + 1 and lines:
+                item = Item(
+                    ("label", edge.user, edge.provider), row, self._label_width(lines), len(lines) * _LINE_HEIGHT + 3
+                )
+                self.texts.append((item, lines))
+            else:
+                item = self.ways.setdefault(
+                    (edge.provider, edge.soft, row), Item(("way", edge.provider, edge.soft, row), row, 2.0)
+                )
+            self._connect(last, item, edge.soft)
+            last = item
+        self._connect(last, provider, edge.soft)
+
+    def _connect(self, above: Item, below: Item, soft: bool) -> None:
+        if below not in above.down:
+            above.down.append(below)
+            below.up.append(above)
+        self.soft[id(above), id(below)] = soft
+
+    @property
+    def items(self) -> list[Item]:
+        """Everything that takes room."""
+        return [*self.boxes.values(), *self.ways.values(), *(item for item, _ in self.texts)]
+
+    @property
+    def fits(self) -> bool:
+        """True if no row is wider than there is room."""
+        rows: dict[int, list[Item]] = {}
+        for item in self.items:
+            rows.setdefault(item.row, []).append(item)
+        return all(row_width(row) + 4 <= ROOM for row in rows.values())
+
+    def place(self) -> None:
+        """Write the places into the part."""
+        layout = arrange(self.items, ROOM)
+        tops, bottoms = self._heights(layout.rows)
+        part = self.part
+        part.width, part.height = layout.width, bottoms[-1] if bottoms else 0.0
+        for node in part.nodes:
+            item = self.boxes[node.name]
+            part.boxes.append((Place(item.x, tops[item.row], item.width, item.height), node))
+            if item.up:
+                part.heads.append((item.x, tops[item.row]))
+        for item, lines in self.texts:
+            part.labels.append(Place(item.x, tops[item.row], item.width, item.height, "\n".join(lines)))
+        for item in self.items:
+            self._lines_below(item, tops, bottoms)
+
+    @staticmethod
+    def _heights(rows: list[list[Item]]) -> tuple[list[float], list[float]]:
+        """Return where each row begins and ends; far jumps get a higher gap to bend in."""
+        tops, bottoms, y = [], [], 0.0
+        for number, row in enumerate(rows):
+            tops.append(y)
+            bottoms.append(y + max((item.height for item in row), default=0.0))
+            jump = max((abs(item.x - other.x) for item in row for other in item.down), default=0.0)
+            labels = number % 2 == 0 and any(other.height for item in row for other in item.down)
+            y = bottoms[-1] + (14.0 if labels else 18.0) + min(jump * 0.06, 18.0)
+        return tops, bottoms
+
+    def _lines_below(self, item: Item, tops: list[float], bottoms: list[float]) -> None:
+        below = sorted(item.down, key=lambda other: other.x)
+        step = min(16.0, (item.width - 24) / max(len(below) - 1, 1)) if isinstance(item.key, str) else 0.0
+        for number, other in enumerate(below):
+            x = item.x + step * (number - (len(below) - 1) / 2)
+            end = tops[other.row] - (6.0 if isinstance(other.key, str) else 0.0)
+            points = [
+                (x, tops[item.row] + item.height),
+                (x, bottoms[item.row]),
+                (other.x, end),
+                (other.x, end if isinstance(other.key, str) or other.height else bottoms[other.row]),
+            ]
+            self.part.lines.append(Line(points, self.soft[id(item), id(other)]))
