@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: MIT
+"""The magics: each reads its line, calls the lab, and returns records that show themselves."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from kmodlab.build.artifact import ModuleArtifact
+from kmodlab.build.source import ModuleSource
+from kmodlab.errors import (
+    CommandError,
+    CommandTimeout,
+    KmodlabError,
+    ModuleUnloadError,
+    UsageError,
+)
+from kmodlab.guest.session import CommandResult
+from kmodlab.host import kernels
+from kmodlab.jupyter import verbs
+from kmodlab.jupyter.arguments import near, split_parameters
+from kmodlab.jupyter.display import note, show, view_of
+from kmodlab.jupyter.errors import expecting, explain_interrupt
+from kmodlab.jupyter.lab import Lab
+from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
+from kmodlab.jupyter.streaming import Stream
+from kmodlab.machine.machine import Machine, State
+from kmodlab.machine.provision import module_paths, tree_file
+from kmodlab.records.kmsg import KernelLog
+from kmodlab.records.modinfo import ModInfo, ModuleParameter
+from kmodlab.records.modules import LoadedModule
+from kmodlab.records.table import Rows
+
+__all__ = ["KmodMagics", "lab_of", "register", "unregister"]
+
+Method = Callable[["KmodMagics", Namespace], Any]
+
+
+def _verb(name: str) -> Callable[[Method], Callable[[KmodMagics, str], Any]]:
+    """Make a line magic of a method that takes what the line says; ``-h`` and interrupts are seen to here."""
+    options = verbs.ALL[name]
+
+    def decorate(method: Method) -> Callable[[KmodMagics, str], Any]:
+        @wraps(method)
+        def magic(self: KmodMagics, line: str) -> Any:
+            given = options.read(line)
+            if given is None:
+                return None
+            with explain_interrupt(options.verb, self.lab):
+                return method(self, given)
+
+        magic.__doc__ = options.format_help()
+        return magic
+
+    return decorate
+
+
+@magics_class
+class KmodMagics(Magics):
+    """The magics of one IPython session.
+
+    Attributes:
+        lab: the session's machine and modules.
+    """
+
+    shell: Any
+
+    def __init__(self, shell: Any, lab: Lab) -> None:
+        super().__init__(shell)
+        self.lab = lab
+        self._shown = 0
+
+    # -- Building and loading ---------------------------------------------------------------------------------------
+
+    @line_cell_magic
+    def kmod(self, line: str, cell: str | None = None) -> BuiltModule | KmodlabError | None:
+        """Build the C of a cell."""
+        given = verbs.ALL["kmod"].read(line)
+        if given is None:
+            return None
+        if cell is None:
+            raise UsageError("%kmod: there is no C; write %%kmod NAME on the first line of a cell and the C below it")
+        words, parameters = split_parameters("%%kmod", given.words)
+        if not words:
+            raise UsageError("%%kmod: the module has no name; write one, such as %%kmod hello")
+        if parameters and not given.load:
+            raise UsageError("%%kmod: parameters are given to a module when it is loaded; add --load")
+        # Several words are a name with spaces, which the check of names explains.
+        source = self._source(" ".join(words), cell)
+        with explain_interrupt("%%kmod", self.lab):
+            return expecting(given.expect_error, "%%kmod", lambda: self._build(source, given, parameters))
+
+    def _source(self, name: str, cell: str) -> ModuleSource:
+        """The C of a cell, which knows on which of the cell's lines it begins."""
+        history = self.shell.history_manager.input_hist_raw
+        raw = history[-1] if history and history[-1].rstrip().endswith(cell.rstrip()) else ""
+        blank = len(raw[: len(raw) - len(raw.lstrip())].split("\n")) - 1
+        shown = f"In[{self.shell.displayhook.prompt_count}]"
+        return ModuleSource.from_text(name, cell, filename=shown, first_line=blank + 2)
+
+    def _build(self, source: ModuleSource, given: Namespace, parameters: dict[str, str]) -> BuiltModule:
+        earlier = source.name in self.lab.modules
+        built = self.lab.build(source, kernels.ensure_kernel(given.kernel) if given.kernel else None)
+        if not given.load:
+            return BuiltModule.of(built, None)
+        vm = self.lab.machine()
+        if earlier and source.name in {row.name for row in vm.lsmod()}:
+            show(note(f"{source.name} of an earlier run is still loaded: it is unloaded first."))
+            vm.rmmod(source.name)
+        try:
+            return BuiltModule.of(built, self._load(vm, built, parameters))
+        except KmodlabError:
+            show(view_of(built))
+            raise
+
+    def _load(self, vm: Machine, module: Any, parameters: dict[str, str]) -> Loaded:
+        before = len(vm.dmesg())
+        row = vm.insmod(module, **parameters)
+        return Loaded.of(row, self.lab.log_since(vm, before))
+
+    @line_magic
+    @_verb("insmod")
+    def insmod(self, given: Namespace) -> Loaded | KmodlabError:
+        """Load a module."""
+        name, parameters = self._one("%insmod", given.words)
+
+        def load() -> Loaded:
+            module = self.lab.find("%insmod", name)
+            return self._load(self.lab.machine(), module, parameters)
+
+        return expecting(given.expect_error, "%insmod", load)
+
+    @line_magic
+    @_verb("rmmod")
+    def rmmod(self, given: Namespace) -> Unloaded | KmodlabError:
+        """Unload modules."""
+        if not given.words:
+            raise UsageError("%rmmod: which module? write its name, such as %rmmod hello")
+
+        def unload() -> Unloaded:
+            vm = self.lab.machine()
+            before = len(vm.dmesg())
+            for name in given.words:
+                vm.rmmod(name)
+            return Unloaded(tuple(given.words), self.lab.log_since(vm, before))
+
+        return expecting(given.expect_error, "%rmmod", unload)
+
+    @line_magic
+    @_verb("modprobe")
+    def modprobe(self, given: Namespace) -> Loaded | Unloaded | KmodlabError:
+        """Load a module of the distribution, or unload it."""
+        name, parameters = self._one("%modprobe", given.words)
+
+        def act() -> Loaded | Unloaded:
+            vm = self.lab.machine()
+            before = len(vm.dmesg())
+            if given.remove:
+                _modprobe_remove(vm, name)
+                return Unloaded((name,), self.lab.log_since(vm, before))
+            row = vm.modprobe(name, **parameters)
+            return Loaded.of(row, self.lab.log_since(vm, before))
+
+        return expecting(given.expect_error, "%modprobe", act)
+
+    # -- Looking ----------------------------------------------------------------------------------------------------
+
+    @line_magic
+    @_verb("lsmod")
+    def lsmod(self, given: Namespace) -> Rows[LoadedModule]:
+        """List the loaded modules."""
+        rows = self.lab.machine().lsmod()
+        wanted = {name.replace("-", "_") for name in given.words}
+        return rows.filter(lambda row: row.name in wanted) if wanted else rows
+
+    @line_magic
+    @_verb("modinfo")
+    def modinfo(self, given: Namespace) -> ModInfo | Rows[ModuleParameter]:
+        """Show what a module's file says."""
+        name, _ = self._one("%modinfo", given.words)
+        info = self._modinfo(name)
+        return info.parameters if given.parameters else info
+
+    def _modinfo(self, name: str) -> ModInfo:
+        if name in self.lab.names() or "/" in name or name.endswith((".c", ".ko")):
+            found = self.lab.find("%modinfo", name)
+            if isinstance(found, ModuleArtifact):
+                return ModInfo.from_file(found.file, filename=found.path.name)
+            from kmodlab.records.elf import read_module
+
+            return ModInfo.from_file(read_module(found.read_bytes()), filename=str(found))
+        kernel = self.lab.kernel()
+        try:
+            return ModInfo.from_file(tree_file(kernel, name), filename=f"{name}.ko")
+        except FileNotFoundError:
+            guesses = near(name.replace("-", "_"), [*self.lab.names(), *module_paths(kernel.modules)])
+            meant = f"did you mean {' or '.join(guesses)}?" if guesses else "%lsmod lists what is loaded"
+            raise UsageError(
+                f"%modinfo {name}: neither built in this notebook nor in the tree of {kernel.release}; {meant}"
+            ) from None
+
+    @line_magic
+    @_verb("dmesg")
+    def dmesg(self, given: Namespace) -> KernelLog:
+        """Show the kernel's log."""
+        vm = self.lab.current or self.lab.machine()
+        records = vm.dmesg()
+        start = min(self._shown, len(records)) if given.new else 0
+        self._shown = len(records)
+        log = vm.dmesg(boot=True) if given.boot else kernel_log(tuple(records[start:]))
+        log = log.at_least(given.level) if given.level else log
+        return log if given.lines is None else log[max(0, len(log) - given.lines) :]
+
+    # -- The machine --------------------------------------------------------------------------------------------------
+
+    @no_var_expand
+    @line_cell_magic
+    def guest(self, line: str, cell: str | None = None) -> CommandResult | KmodlabError | None:
+        """Run shell lines in the machine."""
+        given, rest = verbs.ALL["guest"].read_front(line)
+        if given is None:
+            return None
+        if cell is not None and rest:
+            raise UsageError(f"%%guest: {rest!r} stands on the first line; write the shell lines below it")
+        script = rest if cell is None else cell
+        if not script.strip():
+            raise UsageError("%%guest: there is nothing to run; write shell lines below %%guest, or %guest LINE")
+        with explain_interrupt("%%guest", self.lab):
+            return expecting(given.expect_error, "%%guest", lambda: self._run(script, given, stream=cell is not None))
+
+    def _run(self, script: str, given: Namespace, *, stream: bool) -> CommandResult | None:
+        """Run shell lines; what they print is shown while it comes, or else it is what is returned."""
+        vm = self.lab.machine()
+        out = Stream() if stream else None
+        try:
+            result = vm.run(script, given.timeout, on_output=out)
+        except CommandTimeout as error:
+            self.lab.streamed = error if stream else None
+            error.args = (_late(error),)
+            raise
+        finally:
+            if out:
+                out.close()
+        if given.out:
+            self.shell.user_ns[given.out] = result
+        if result.exit_status:
+            failure = _failed(result)
+            self.lab.streamed = failure if stream else None
+            raise failure
+        return None if stream else result
+
+    @line_magic
+    @_verb("vm")
+    def vm(self, given: Namespace) -> MachineStatus | KernelLog | None:
+        """Say how the machine is, or change it."""
+        action, *more = given.words or ["status"]
+        if action not in verbs.VM_ACTIONS:
+            guess = near(action, verbs.VM_ACTIONS)
+            meant = f"did you mean {guess[0]}?" if guess else f"it knows {', '.join(verbs.VM_ACTIONS)}"
+            raise UsageError(f"%vm {action}: there is no such action; {meant}")
+        if len(more) != (action == "kernel"):
+            need = "name one release, such as 6.1.0-56-amd64" if action == "kernel" else "it takes no further word"
+            raise UsageError(f"%vm {action}: {len(more)} further words; {need}")
+        if action == "log":
+            return (self.lab.current or self.lab.machine()).dmesg(boot=True)
+        self._change(action, more)
+        return self.lab.status()
+
+    def _change(self, action: str, more: Sequence[str]) -> None:
+        lab = self.lab
+        if action == "reset":
+            lab.reset()
+        elif action == "kernel":
+            lab.choose_kernel(more[0])
+        elif action == "stop" and lab.current:
+            lab.current.kill()
+        elif action == "resume" and lab.current:
+            lab.current.resume()
+        elif action == "pause":
+            lab.machine().pause()
+        elif lab.current is None or lab.current.state in {State.NEW, State.CLOSED}:
+            lab.machine()
+
+    def _one(self, verb: str, words: Sequence[str]) -> tuple[str, dict[str, str]]:
+        """The one module that a line names, and the parameters."""
+        plain, parameters = split_parameters(verb, words)
+        if not plain:
+            raise UsageError(f"{verb}: which module? write its name, such as {verb} hello; {verb} -h shows more")
+        if len(plain) > 1:
+            raise UsageError(
+                f"{verb}: {plain[1]!r} is neither an option nor a parameter; parameters read NAME=VALUE, without "
+                "spaces around the ="
+            )
+        return plain[0], parameters
+
+
+def _modprobe_remove(vm: Machine, name: str) -> None:
+    before = len(vm.dmesg())
+    result = vm.run(["modprobe", "-r", "--", name])
+    if result.exit_status:
+        said = result.stderr.strip().removeprefix("modprobe: ").removeprefix("FATAL: ").rstrip(".")
+        raise ModuleUnloadError(
+            f"modprobe -r {name}: {said}; see %lsmod for who holds it",
+            module=name,
+            errno=0,
+            records=vm.dmesg()[before:],
+        )
+
+
+def _late(error: CommandTimeout) -> str:
+    """The message without the shell lines, which stand in the cell."""
+    advice = (
+        "it sits inside the kernel, %vm reset gives a fresh machine" if error.stuck else "give it a longer --timeout"
+    )
+    return f"%%guest: not done after {error.seconds:g} s (ETIMEDOUT); {advice}"
+
+
+def _failed(result: CommandResult) -> CommandError:
+    said = (result.stderr or result.stdout).strip().splitlines()
+    return CommandError(
+        f"%%guest: {said[-1] if said else 'the last line failed'} (exit status {result.exit_status}); the shell lines "
+        "end with the status of the last one",
+        exit_status=result.exit_status,
+        stdout=result.stdout,
+        stderr=result.stderr,
+    )
+
+
+for _name in ("kmod", "guest"):
+    getattr(KmodMagics, _name).__doc__ = verbs.ALL[_name].format_help()
+
+
+def _keep_empty_body(lines: list[str]) -> list[str]:
+    """Let a cell that is only the line of one of our cell magics reach it: IPython refuses an empty body itself."""
+    words = lines[0].split() if len(lines) == 1 else []
+    return [lines[0].rstrip("\n") + "\n", "\n"] if words and words[0] in {"%%kmod", "%%guest"} else lines
+
+
+def register(shell: Any, lab: Lab) -> None:
+    """Add the magics to an IPython session."""
+    shell.register_magics(KmodMagics(shell, lab))
+    shell.input_transformers_cleanup.append(_keep_empty_body)
+
+
+def unregister(shell: Any) -> None:
+    """Take the magics away again."""
+    manager = shell.magics_manager
+    manager.registry.pop(KmodMagics.__name__, None)
+    for kind in manager.magics.values():
+        for name in verbs.ALL:
+            kind.pop(name, None)
+    shell.input_transformers_cleanup.remove(_keep_empty_body)
+
+
+def lab_of(shell: Any) -> Lab | None:
+    """Return the lab of an IPython session, or None if the magics were not loaded."""
+    magics = shell.magics_manager.registry.get(KmodMagics.__name__)
+    return magics.lab if magics else None

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""What each magic takes, in one place: its help, its completion and the reading of its line all come from here."""
+
+from __future__ import annotations
+
+from kmodlab.jupyter.arguments import Options
+from kmodlab.records.kmsg import SEVERITIES
+
+__all__ = ["ALL", "VM_ACTIONS", "severity"]
+
+VM_ACTIONS = ("status", "reset", "pause", "resume", "kernel", "log", "stop")
+
+_SHORT = {"emerg": "emergency", "crit": "critical", "err": "error", "warn": "warning"}
+_EXPECT = "show the error that comes instead of failing; fail if none comes"
+
+
+def severity(word: str) -> str:
+    """Return the full name of a log level; those of the command ``dmesg`` are known too."""
+    return _SHORT.get(word, word)
+
+
+def _kmod() -> Options:
+    options = Options(
+        "%%kmod",
+        "Build the C below into a kernel module; with --load also load it into the notebook's machine.\n"
+        "A module of that name that an earlier run has loaded is unloaded first.",
+        "  %%kmod hello --load whom=you\n  #include <linux/module.h>\n  ...",
+    )
+    options.words("words", "the module's name, and with --load its parameters", metavar="NAME [PARAMETER=VALUE]")
+    options.option("-l", "--load", action="store_true", help="load it and show what the kernel logs meanwhile")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    options.option("-k", "--kernel", metavar="RELEASE", help="build it for this kernel instead of the machine's own")
+    return options
+
+
+def _insmod() -> Options:
+    options = Options(
+        "%insmod",
+        "Load a module: one built in this notebook, one that comes with kmodlab, or one at a path (a .ko, a .c file\n"
+        "or a folder, built first if it is source). Returns its row of /proc/modules, with the log lines in .log.",
+        "  %insmod hello whom=you times=3\n  row = %insmod ./mine/mine.c",
+    )
+    options.words("words", "the module, then its parameters", metavar="NAME|PATH [PARAMETER=VALUE]")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    return options
+
+
+def _rmmod() -> Options:
+    options = Options("%rmmod", "Unload modules, in the given order.", "  %rmmod importer exporter")
+    options.words("words", "the modules", metavar="NAME")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    return options
+
+
+def _modprobe() -> Options:
+    options = Options(
+        "%modprobe",
+        "Load a module of the distribution's tree together with all that it needs; with -r unload it, and what only\n"
+        "it needed.",
+        "  %modprobe btrfs\n  %modprobe -r btrfs",
+    )
+    options.words("words", "the module, then its parameters", metavar="NAME [PARAMETER=VALUE]")
+    options.option("-r", "--remove", action="store_true", help="unload instead of load")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    return options
+
+
+def _lsmod() -> Options:
+    options = Options(
+        "%lsmod", "List the loaded modules, newest first: all, or these.", "  %lsmod\n  rows = %lsmod hello"
+    )
+    options.words("words", "only these", metavar="NAME")
+    return options
+
+
+def _modinfo() -> Options:
+    options = Options(
+        "%modinfo",
+        "Show what a module's file says of itself: of one that %insmod would find, or else of the distribution's tree.",
+        "  %modinfo hello\n  %modinfo -p btrfs",
+    )
+    options.words("words", "the module", metavar="NAME|PATH")
+    options.option("-p", "--parameters", action="store_true", help="only its parameters")
+    return options
+
+
+def _dmesg() -> Options:
+    options = Options(
+        "%dmesg",
+        "Show the kernel's log since the machine is yours; of a lost machine too, up to its last line.",
+        "  %dmesg\n  bad = %dmesg --level warning\n  %dmesg --new",
+    )
+    options.option("-n", "--lines", type=int, metavar="N", help="only the last N lines")
+    options.option("-l", "--level", choices=SEVERITIES, type=severity, metavar="LEVEL", help="only lines of this level "
+                   f"or a worse one: {', '.join(SEVERITIES)}")  # fmt: skip
+    options.option("-w", "--new", action="store_true", help="only what came since the last %%dmesg")
+    options.option("-b", "--boot", "--all", action="store_true", help="with the lines of the boot in front")
+    return options
+
+
+def _guest() -> Options:
+    options = Options(
+        "%%guest",
+        "Run shell lines in the machine, in one bash; the cell fails if the last line fails. The lines reach bash as\n"
+        "they stand: $NAME is a variable of that shell. %guest LINE runs one line and returns its result.",
+        "  %%guest --timeout 10\n  cd /sys/module\n  ls | head -3\n\n  result = %guest uname -r",
+    )
+    options.option("-t", "--timeout", type=float, metavar="SECONDS", help="kill it after so many seconds")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    options.option("-o", "--out", metavar="VARIABLE", help="keep the result in this Python variable as well")
+    return options
+
+
+def _vm() -> Options:
+    options = Options(
+        "%vm",
+        "Say how the notebook's machine is, or change it:\n"
+        "  status          what it is (also without a word)\n"
+        "  reset           replace it by a fresh one, in about a quarter of a second\n"
+        "  pause, resume   stop and go on\n"
+        "  kernel RELEASE  replace it by one that runs another kernel\n"
+        "  log             all its kernel has logged, the boot included\n"
+        "  stop            end it; the next magic makes a new one",
+        "  %vm reset",
+    )
+    options.words("words", "what to do", metavar="ACTION")
+    return options
+
+
+ALL = {
+    "kmod": _kmod(),
+    "insmod": _insmod(),
+    "rmmod": _rmmod(),
+    "modprobe": _modprobe(),
+    "lsmod": _lsmod(),
+    "modinfo": _modinfo(),
+    "dmesg": _dmesg(),
+    "guest": _guest(),
+    "vm": _vm(),
+}
+"""The magics by name."""
