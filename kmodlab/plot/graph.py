@@ -156,8 +156,8 @@ def _box(ax: Axes, place: Place, node: DependencyNode, style: Theme, scale: floa
         )
     )  # fmt: skip
     for y, text, size, colour, weight in (
-        (place.y + 13, node.name, BODY, style.ink, "bold"),
-        (place.y + 27.5, small_words(node), SMALL, style.quiet, "normal"),
+        (place.y + 14.5, node.name, BODY, style.ink, "bold"),
+        (place.y + 30, small_words(node), SMALL, style.quiet, "normal"),
     ):
         ax.text(
             place.x, y, text, fontsize=size * scale, color=colour, fontweight=weight, ha="center", va="center", zorder=6

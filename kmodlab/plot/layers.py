@@ -74,7 +74,26 @@ def assign_rows(needs: Mapping[str, Sequence[str]], room: Callable[[str], float]
             rows[name] = row
             used[row] = used.get(row, 0.0) + room(name)
         waiting = [name for name in waiting if name not in rows]
+    _raise(rows, needs, room, used, limit)
     return rows
+
+
+def _raise(
+    rows: dict[str, int],
+    needs: Mapping[str, Sequence[str]],
+    room: Callable[[str], float],
+    used: dict[int, float],
+    limit: float,
+) -> None:
+    """Move what is needed up to just below its users, where there is room: arrows get shorter."""
+    for name in sorted(rows, key=lambda name: -rows[name]):
+        users = [rows[user] for user, needed in needs.items() if name in needed]
+        for row in range(min(users, default=0) - 1, rows[name], -1):
+            if used.get(row, 0.0) + room(name) <= limit:
+                used[rows[name]] -= room(name)
+                used[row] = used.get(row, 0.0) + room(name)
+                rows[name] = row
+                break
 
 
 def arrange(items: Iterable[Item], limit: float) -> Layout:

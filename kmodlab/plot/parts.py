@@ -16,8 +16,8 @@ __all__ = ["ROOM", "Line", "Part", "Place", "node_box", "pack", "small_words"]
 ROOM = 560.0
 """The width that a graph may take, in points: a notebook's."""
 
-_BOX_HEIGHT = 38.0
-_LINE_HEIGHT = 11.5
+_BOX_HEIGHT = 42.0
+_LINE_HEIGHT = 12.5
 _TALLEST = 640.0
 _LONGEST_SYMBOL = 30
 _BETWEEN = 16.0

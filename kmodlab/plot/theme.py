@@ -14,7 +14,7 @@ ThemeName = Literal["light", "dark"]
 
 FONT = "DejaVu Sans"
 MONO = "DejaVu Sans Mono"
-TITLE, BODY, SMALL = 13.0, 10.5, 9.0
+TITLE, BODY, SMALL = 13.5, 11.5, 10.0
 
 
 @dataclass(frozen=True, slots=True)
