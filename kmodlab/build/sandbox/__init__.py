@@ -33,7 +33,7 @@ class Limits:
         space: bytes of the writable folder.
     """
 
-    memory: int = 2 << 30
+    memory: int = 1 << 30
     processes: int = 128
     file_size: int = 64 << 20
     cpu: int = 60

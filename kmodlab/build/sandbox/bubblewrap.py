@@ -48,17 +48,15 @@ _FORBIDDEN = (
 )
 
 # What a job prints when it meets a limit, and which one that is. Anchored, since a compiler also quotes its input.
+_KILLED = r"^(?:bash: line \d+: +\d+ |\S*gcc\S*: (?:fatal error|internal compiler error): )?"
 _LIMIT_SIGNS = tuple(
     (re.compile(pattern, re.MULTILINE), limit)
     for pattern, limit in (
-        (r": No space left on device\.?$", "space"),
-        (
-            r"(?:\d +|^|: )(?:File size limit exceeded|File too large)(?: signal terminated .*| \(core dumped\)|\.)?$",
-            "file_size",
-        ),
-        (r"(?:\d +|^|: )CPU time limit exceeded(?: signal terminated .*| \(core dumped\))?$", "cpu"),
-        (r"virtual memory exhausted: |: Cannot allocate memory$|^\S+: out of memory allocating \d+", "memory"),
-        (r"(?:fork|posix_spawn|exec)\S*: (?:retry: )?Resource temporarily unavailable$", "processes"),
+        (r"^[^|]*: No space left on device\.?$", "space"),
+        (_KILLED + r"File size limit exceeded|^[^|]*: File too large\.?$", "file_size"),
+        (_KILLED + r"CPU time limit exceeded", "cpu"),
+        (r"^[^|]*: Cannot allocate memory$|^\S+: out of memory allocating \d|: failed to map segment from", "memory"),
+        (r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$", "processes"),
     )
 )
 
