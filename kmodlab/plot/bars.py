@@ -117,14 +117,14 @@ def _memory_figure(
     left = _label_width(names)
     head = _MARGIN + 0.25 * lines.count("\n") + 0.68
     body = max(_ROW * len(rows), 0.5)
-    below = 0.58 * len(figures) + 1.75 if figures else 0.0
+    below = 0.58 * len(figures) + 1.62 if figures else 0.0
     figure = new_figure(_WIDTH, head + body + 0.75 + below, style)
     ax = add_axes(figure, left, head, _WIDTH - left - 1.05, body)
     _bars(ax, rows, style)
     _title(ax, lines, head - _MARGIN, left, TITLE, style)
     _key(ax, _legend(rows, style), left)
     if before is not None:
-        lower = add_axes(figure, left, head + body + 1.72, _WIDTH - left - 1.05, 0.58 * len(figures))
+        lower = add_axes(figure, left, head + body + 1.58, _WIDTH - left - 1.05, 0.58 * len(figures))
         _pairs(lower, figures, style)
         _title(lower, _change_finding(figures), 0.66, left, BODY + 1, style)
         _key(lower, _change_legend(style), left)
@@ -170,6 +170,8 @@ def _finding(rows: Rows[ModuleMemory], snapshot: MemorySnapshot, before: MemoryS
         return f"{rows[0].name} keeps {format_bytes(kept)}{tail}"
     number = len(snapshot.modules) if kept == snapshot.modules_size else len(rows)
     new = "new " if before is not None else ""
+    if len(rows) == number and rows[0].size == rows[-1].size:
+        return f"{number} {new}modules keep {format_bytes(rows[0].size)} each, {format_bytes(kept)} together{tail}"
     largest = f"{rows[0].name} {format_bytes(rows[0].size)} of it"
     return f"{number} {new}modules keep {format_bytes(kept)}, {largest}{tail}"
 
@@ -188,7 +190,10 @@ def _legend(rows: Rows[ModuleMemory], style: Theme) -> list[Patch]:
     handles = [
         Patch(facecolor=getattr(style, name), hatch=_HATCHES[name], edgecolor=_edge(name, style), label=_WORDS[name])
         for name in _KINDS
+        if any(getattr(row, name) for row in rows)
     ]
+    if not all(row.known for row in rows):
+        handles.append(Patch(facecolor=style.faint, edgecolor=style.quiet, label="kind not known"))
     if any(row.init_freed for row in rows):
         handles.append(
             Patch(facecolor="none", hatch="xxx", edgecolor=style.quiet, ls=(0, (2, 1.5)), label=_WORDS["init"])
@@ -211,7 +216,7 @@ def _bars(ax: Axes, rows: Rows[ModuleMemory], style: Theme) -> None:
                 _bar(ax, place, left, size, getattr(style, name), _HATCHES[name], _edge(name, style))
                 left += size
         if not row.known:
-            _bar(ax, place, 0, row.size / step, style.overhead, "", style.page)
+            _bar(ax, place, left, row.size / step - left, style.faint, "", style.quiet)
         left = row.size / step
         freed = row.init_freed / step
         if freed:

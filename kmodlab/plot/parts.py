@@ -86,9 +86,11 @@ def pack(parts: list[Part]) -> float:
     """Lay out every part and put them side by side and below each other; return the height of it all."""
     for part in parts:
         _lay_out(part)
-    connected = [part for part in parts if part.edges]
-    single = [part for part in parts if not part.edges]
-    y = _shelves(sorted(connected, key=lambda part: -part.height), 0.0, 26.0, 30.0)
+    # Modules from outside the kernel's tree are those that someone is working on: they come first.
+    ordered = sorted(parts, key=lambda part: (not any("O" in node.taints for node in part.nodes), -part.height))
+    connected = [part for part in ordered if part.edges]
+    single = [part for part in ordered if not part.edges]
+    y = _shelves(connected, 0.0, 26.0, 30.0)
     return _shelves(single, y + (30.0 if connected and single else 0.0), 12.0, 10.0)
 
 

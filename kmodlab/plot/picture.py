@@ -139,7 +139,12 @@ def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False
 
 
 def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """Return the text broken into lines of about the same length that are not wider than so many points."""
+    """Return the text broken, at a semicolon or into even lines, so that none is wider than so many points."""
+    clauses = text.split("; ")
+    if len(clauses) == 2 and text_width(text, size, bold=bold) > width:
+        halves = [f"{clauses[0]};", clauses[1]]
+        if all(text_width(line, size, bold=bold) <= width for line in halves):
+            return "\n".join(halves)
     best: list[str] = []
     for columns in range(len(text) + 1, 12, -1):
         lines = textwrap.wrap(text, columns, break_long_words=False)

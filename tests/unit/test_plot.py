@@ -42,7 +42,8 @@ def made_graph(count: int) -> DependencyGraph:
     """Return a graph of so many modules with long names and many symbols, each leaning on up to three others."""
     names = [f"module_{number:02d}" + "_long" * (number % 3) for number in range(count)]
     needs = {
-        n: [names[i] for i in {number // 2, number // 3, number - 1} if i < number] for number, n in enumerate(names)
+        n: [names[i] for i in sorted({number // 3, number // 4, number // 7}) if i < number]
+        for number, n in enumerate(names)
     }
     needs[names[0]] = []
     files, rows = {}, []
@@ -196,6 +197,13 @@ def test_many_modules_are_shown_with_the_rest_in_one_bar_that_adds_up() -> None:
     assert [row.size for row in rows[:-1]] == sorted((row.size for row in rows[:-1]), reverse=True)
 
 
+def test_a_module_whose_file_is_unknown_is_not_painted_as_a_kind() -> None:
+    ax = plot.memory(MemorySnapshot.from_files(guest_files("memory-many.txt")), modules="anatomy")
+    legend = ax.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["kind not known"]
+
+
 def test_before_draws_what_came_and_a_second_panel() -> None:
     ax = plot.memory(snapshot("many"), before=snapshot("before"))
     assert {row.name for row in plot.table(ax)} >= {"btrfs", "anatomy"}
@@ -236,6 +244,9 @@ def test_rows_of_lsmod_are_enough() -> None:
     ax = plot.dependencies(loaded_modules(), modules=["leaner", "anatomy"])
     assert ax.get_title() == "leaner leans on anatomy"
     assert plot.dependencies([]).get_title()
+    assert (
+        plot.memory(snapshot("many"), modules=["leaner", "crc16"]).get_title().startswith("2 modules keep 16 kB each")
+    )
     assert plot.dependencies(loaded_modules()[:1]).get_title()
 
 
@@ -270,6 +281,15 @@ def test_a_picture_for_a_notebook_has_an_img_with_the_alternative_text() -> None
     assert png.startswith(b"\x89PNG")
     assert bundle["image/png"] in bundle["text/html"]
     assert set(plot.show(ax)._repr_mimebundle_(include={"text/html"})) == {"text/html"}
+
+
+def test_ipython_shows_bare_axes_as_the_picture_once() -> None:
+    from IPython.core.formatters import DisplayFormatter
+
+    ax = plot.dependencies(real_graph(), modules="anatomy")
+    shown, _ = DisplayFormatter().format(ax)
+    assert set(shown) == {"text/plain", "text/html", "image/png"}
+    assert shown["text/html"].startswith('<img alt="Graph of module dependencies. leaner leans on anatomy')
 
 
 def test_themes_differ_in_their_page_and_leave_matplotlib_alone() -> None:
