@@ -117,21 +117,23 @@ def _row_width(row: list[Part], gap: float) -> float:
 
 
 def _lay_out(part: Part) -> None:
-    """Find places with as many symbols on the arrows as there is room for: three, two, one, or their number."""
+    """Find places with as many symbols on the arrows as there is room for: three, two, one, their number, none."""
     most = max((len(edge.symbols) for edge in part.edges), default=0)
-    tries = [(shown, limit) for shown in ((3, 2, 1, 0) if most else (0,)) for limit in (1.0, 0.8, 0.6, 0.45, 0.3)]
-    for shown, limit in tries:
-        layers = _Layers(part, shown, limit * ROOM)
-        if layers.fits or (shown, limit) == tries[-1]:
-            part.clear()
-            layers.place()
-            if part.height <= _TALLEST or shown == 0:
-                return
+    for shown in (3, 2, 1, 0, -1) if most else (-1,):
+        # Ways past a row need room too, so what is planned for the boxes alone may have to be less than there is.
+        tries = (_Layers(part, shown, limit * ROOM) for limit in (1.0, 0.8, 0.6, 0.45, 0.3))
+        layers = next((layers for layers in tries if layers.fits), None)
+        if layers is None and shown >= 0:
+            continue
+        part.clear()
+        (layers or _Layers(part, shown, 0.3 * ROOM)).place()
+        if part.height <= (_TALLEST if shown else 2 * _TALLEST):
+            return
 
 
 def _label(edge: Dependency, shown: int) -> list[str]:
     """Return the lines of an arrow's label."""
-    if not edge.symbols:
+    if not edge.symbols or shown < 0:
         return []
     if not shown:
         return [f"{len(edge.symbols)} symbol{'s' if len(edge.symbols) > 1 else ''}"]
