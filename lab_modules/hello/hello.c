@@ -3,8 +3,7 @@
  * hello: the first module. It greets when it is loaded and says goodbye when
  * it is unloaded. Two parameters say whom it greets and how often.
  *
- * There is no main(). A module is a set of functions that the kernel calls,
- * and the two at the end of this file are the first and the last it calls.
+ * There is no main(): the kernel calls the two functions at the end of the file.
  */
 
 /* pr_info() and its relatives put this in front of each message. */
@@ -45,6 +44,7 @@ static const struct kernel_param_ops times_ops = {
 	.get = param_get_int,
 };
 module_param_cb(times, &times_ops, &times, 0644);	/* root may change it */
+__MODULE_PARM_TYPE(times, "int");
 MODULE_PARM_DESC(times, "how often to greet, 1 to 10");
 
 /*
