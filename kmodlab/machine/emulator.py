@@ -12,7 +12,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from qemu.qmp import ConnectError, QMPClient, QMPError, Runstate
+from qemu.qmp import ConnectError, QMPClient, QMPError
 
 from kmodlab import process
 from kmodlab.errors import MachineError, MachineLost
@@ -156,7 +156,7 @@ class Emulator:
         """Wait for the end: the guest's panic, or QEMU's; then hang up, so that nobody waits for an answer."""
         with self._qmp.listener(("GUEST_PANICKED", "SHUTDOWN")) as events:
             guest = asyncio.ensure_future(events.get())
-            qemu_itself = asyncio.ensure_future(self._disconnected())
+            qemu_itself = asyncio.ensure_future(self._ended())
             try:
                 await asyncio.wait({guest, qemu_itself}, return_when=asyncio.FIRST_COMPLETED)
                 if guest.done():
@@ -169,9 +169,16 @@ class Emulator:
         with contextlib.suppress(OSError):
             self.agent.shutdown(socket.SHUT_RDWR)
 
-    async def _disconnected(self) -> None:
-        while self._qmp.runstate is Runstate.RUNNING:
-            await self._qmp.runstate_changed()
+    async def _ended(self) -> None:
+        """Wait until the process has ended. Its sockets do not tell: others may hold their far ends."""
+        assert self._process
+        descriptor, loop = self._process.exit_descriptor, asyncio.get_running_loop()
+        ended = asyncio.Event()
+        loop.add_reader(descriptor, ended.set)
+        try:
+            await ended.wait()
+        finally:
+            loop.remove_reader(descriptor)
 
 
 def _hold(stack: contextlib.ExitStack, fd: int) -> int:

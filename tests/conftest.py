@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""What all tests share: a kernel, machines, and the check that a test leaves nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import kmodlab
+from kmodlab import aio
+from kmodlab.build.artifact import ModuleArtifact
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.errors import HostSetupError
+from kmodlab.host import kernels
+from kmodlab.machine import provision
+from kmodlab.resources import resource
+
+REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if part}
+"""Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""
+
+
+@contextlib.contextmanager
+def needs(part: str) -> Iterator[None]:
+    """Skip the test if the host lacks a part, or fail it where the part is required."""
+    try:
+        yield
+    except HostSetupError as error:
+        if part in REQUIRED:
+            raise
+        pytest.skip(f"no {part} here: {error}")
+
+
+@pytest.fixture(scope="session")
+def kernel() -> KernelBuild:
+    """The default kernel, unpacked."""
+    with needs("build"):
+        return kernels.default_kernel()
+
+
+@pytest.fixture(scope="session")
+def frozen(kernel: KernelBuild) -> KernelBuild:
+    """The default kernel, with its frozen machine made and its memory loaded into this process."""
+    with needs("machine"):
+        chosen = kmodlab.settings()
+        provision.template(kernel, chosen.memory, chosen.cpus).memory()
+    return kernel
+
+
+@pytest.fixture
+def machine(frozen: KernelBuild) -> Iterator[kmodlab.Machine]:
+    """A fresh machine."""
+    with kmodlab.Machine(frozen) as vm:
+        yield vm
+
+
+@pytest.fixture(scope="session")
+def lab_module(kernel: KernelBuild) -> Callable[[str], ModuleArtifact]:
+    """Build a module of ``lab_modules`` by its name."""
+    return lambda name: kmodlab.build(resource("lab_modules") / name, kernel)
+
+
+def children() -> set[int]:
+    """The processes that this one has started and that have not been waited for."""
+    tasks = Path("/proc/self/task").iterdir()
+    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+
+
+def descriptors() -> set[tuple[str, str]]:
+    """What this process has open, but for what it keeps on purpose: the event loop and templates' memory."""
+    found = set()
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            target = str(link.readlink())
+            if "kmodlab-memory" not in target and not target.startswith(("/proc/", "anon_inode:[eventpoll]")):
+                found.add((link.name, target))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Fail a test that leaves a process, a file or a socket."""
+    aio.loop()
+    processes, files = children(), descriptors()
+    yield
+    deadline = time.monotonic() + 5
+    while left := (children() - processes, descriptors() - files):
+        if not any(left) or time.monotonic() > deadline:
+            break
+        gc.collect()
+        os.sched_yield()
+    assert not left[0], f"processes left: {left[0]}"
+    assert not left[1], f"open files left: {left[1]}"
