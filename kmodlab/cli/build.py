@@ -42,7 +42,7 @@ def command(output: Output, path: Path, release: str | None, as_json: bool) -> i
             | {"diagnostics": diagnostic_fields(error.diagnostics)}
         )
         raise
-    artifacts = [str(artifact.path) for artifact in (built, *built.extra)]
+    artifacts = [str(artifact.path) for artifact in (built, *built.others)]
     for diagnostic in built.diagnostics:
         say(str(diagnostic))
     output.emit(
