@@ -64,7 +64,7 @@ class Options(argparse.ArgumentParser):
     def _words_for(self, message: str) -> str:
         choice = re.search(r"invalid choice: ('[^']*')", message)
         if choice:
-            names = [name for names in self.choices.values() for name in names]
+            names = list(dict.fromkeys(name for names in self.choices.values() for name in names))
             guess = near(choice[1].strip("'"), names)
             return f"{choice[1]} is none of {', '.join(names)}{f', did you mean {guess[0]}?' if guess else ''}"
         unknown = message.removeprefix("unrecognized arguments: ")

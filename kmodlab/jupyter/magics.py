@@ -12,22 +12,15 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.source import ModuleSource
-from kmodlab.errors import (
-    CommandError,
-    CommandTimeout,
-    KmodlabError,
-    ModuleUnloadError,
-    UsageError,
-)
+from kmodlab.errors import GuestError, KmodlabError, UsageError
 from kmodlab.guest.session import CommandResult
 from kmodlab.host import kernels
-from kmodlab.jupyter import verbs
+from kmodlab.jupyter import shell_lines, verbs
 from kmodlab.jupyter.arguments import near, split_parameters
 from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
 from kmodlab.jupyter.lab import Lab
 from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
-from kmodlab.jupyter.streaming import Stream
 from kmodlab.machine.machine import Machine, State
 from kmodlab.machine.provision import module_paths, tree_file
 from kmodlab.records.kmsg import KernelLog
@@ -160,7 +153,7 @@ class KmodMagics(Magics):
             vm = self.lab.machine()
             before = len(vm.dmesg())
             if given.remove:
-                _modprobe_remove(vm, name)
+                shell_lines.modprobe_remove(vm, name)
                 return Unloaded((name,), self.lab.log_since(vm, before))
             row = vm.modprobe(name, **parameters)
             return Loaded.of(row, self.lab.log_since(vm, before))
@@ -230,28 +223,19 @@ class KmodMagics(Magics):
         if not script.strip():
             raise UsageError("%%guest: there is nothing to run; write shell lines below %%guest, or %guest LINE")
         with explain_interrupt("%%guest", self.lab):
-            return expecting(given.expect_error, "%%guest", lambda: self._run(script, given, stream=cell is not None))
+            return expecting(given.expect_error, "%%guest", lambda: self._run(script, given, live=cell is not None))
 
-    def _run(self, script: str, given: Namespace, *, stream: bool) -> CommandResult | None:
+    def _run(self, script: str, given: Namespace, *, live: bool) -> CommandResult | None:
         """Run shell lines; what they print is shown while it comes, or else it is what is returned."""
-        vm = self.lab.machine()
-        out = Stream() if stream else None
         try:
-            result = vm.run(script, given.timeout, on_output=out)
-        except CommandTimeout as error:
-            self.lab.streamed = error if stream else None
-            error.args = (_late(error),)
+            result = shell_lines.run(self.lab.machine(), script, given.timeout, live=live)
+            if given.out:
+                self.shell.user_ns[given.out] = result
+            shell_lines.check(result)
+        except GuestError as error:
+            self.lab.streamed = error if live else None
             raise
-        finally:
-            if out:
-                out.close()
-        if given.out:
-            self.shell.user_ns[given.out] = result
-        if result.exit_status:
-            failure = _failed(result)
-            self.lab.streamed = failure if stream else None
-            raise failure
-        return None if stream else result
+        return None if live else result
 
     @line_magic
     @_verb("vm")
@@ -296,38 +280,6 @@ class KmodMagics(Magics):
                 "spaces around the ="
             )
         return plain[0], parameters
-
-
-def _modprobe_remove(vm: Machine, name: str) -> None:
-    before = len(vm.dmesg())
-    result = vm.run(["modprobe", "-r", "--", name])
-    if result.exit_status:
-        said = result.stderr.strip().removeprefix("modprobe: ").removeprefix("FATAL: ").rstrip(".")
-        raise ModuleUnloadError(
-            f"modprobe -r {name}: {said}; see %lsmod for who holds it",
-            module=name,
-            errno=0,
-            records=vm.dmesg()[before:],
-        )
-
-
-def _late(error: CommandTimeout) -> str:
-    """The message without the shell lines, which stand in the cell."""
-    advice = (
-        "it sits inside the kernel, %vm reset gives a fresh machine" if error.stuck else "give it a longer --timeout"
-    )
-    return f"%%guest: not done after {error.seconds:g} s (ETIMEDOUT); {advice}"
-
-
-def _failed(result: CommandResult) -> CommandError:
-    said = (result.stderr or result.stdout).strip().splitlines()
-    return CommandError(
-        f"%%guest: {said[-1] if said else 'the last line failed'} (exit status {result.exit_status}); the shell lines "
-        "end with the status of the last one",
-        exit_status=result.exit_status,
-        stdout=result.stdout,
-        stderr=result.stderr,
-    )
 
 
 for _name in ("kmod", "guest"):
