@@ -106,7 +106,7 @@ def test_a_file_that_is_missing_is_named(path: str) -> None:
 def test_meminfo_that_is_cut_is_refused() -> None:
     files = guest_files("memory-many.txt")
     files["/proc/meminfo"] = files["/proc/meminfo"][:100]
-    with pytest.raises(RecordParseError, match="Slab"):
+    with pytest.raises(RecordParseError, match="/proc/meminfo: Slab is missing"):
         MemorySnapshot.from_files(files)
 
 
