@@ -157,6 +157,8 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def hint_for(message: str, tool: str = "gcc") -> str:
     """Return what a message means and what to do, in one sentence; empty if nothing certain can be said."""
+    # Since Linux 6.10 the allocators are macros around functions of these names.
+    message = message.replace("_noprof'", "'")
     if match := re.search(r"implicit declaration of function '(\w+)'|^'(\w+)' undeclared", message):
         return _unknown_name(match[1] or match[2], called=bool(match[1]))
     if tool == "modpost" and (match := re.match(r'"(\w+)" .*undefined!', message)):

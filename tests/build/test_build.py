@@ -349,8 +349,8 @@ def test_a_program_for_the_guest_is_static_and_cached(own: Settings, tmp_path: P
 
 
 def test_a_program_that_is_wrong_says_where(own: Settings) -> None:
-    with pytest.raises(CompileError, match=r"build it: it\.c:1:18: error: 'retrn' undeclared"):
-        build_program("int main(void) { retrn 0; }", name="it", settings=own)
+    with pytest.raises(CompileError, match=r"build it: it\.c:1:25: error: 'zero' undeclared"):
+        build_program("int main(void) { return zero; }", name="it", settings=own)
     with pytest.raises(CompileError, match=r"passwd"):
         build_program('#include "/etc/passwd"\n', name="it", settings=own)
     with pytest.raises(UsageError, match="not a plain file name"):

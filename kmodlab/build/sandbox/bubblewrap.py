@@ -210,7 +210,8 @@ def _broken(job: Job, done: process.Finished, output: str) -> SandboxError:
     """The error for a job that never started, or did not live to hand back its results."""
     said = done.stderr[:2000].decode(errors="replace").strip().partition("\n")[0] or output.strip().rpartition("\n")[2]
     if said.startswith(("bwrap:", "setpriv:")):
-        return SandboxError(f"enter the compile sandbox: {said}; {_FORBIDDEN}", output=said)
+        words = said.partition(". See ")[0]
+        return SandboxError(f"enter the compile sandbox: {words}; {_FORBIDDEN}", output=said)
     _judge(job, output)
     return SandboxError(
         f"{job.title}: ended with status {done.exit_status} before its results could be read ({said or 'no word'}); "
