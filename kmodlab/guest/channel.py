@@ -266,7 +266,9 @@ class Channel:
             data = self._await_welcome(data)
         for frame in self._parser.feed(data):
             if frame.type == Type.WELCOME:
-                self._born_again()
+                # An agent that boots slowly finds several HELLOs of ours, and answers each.
+                if not frame.payload.startswith(self._nonce):
+                    self._born_again()
             elif task := self._tasks.get(frame.task):
                 self._task_frame(task, frame)
 

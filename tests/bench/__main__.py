@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""``kmodlab bench``: measure this machine, print a table, write it as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import commands
+import machines
+from measure import Row, machine
+
+# What makes each row, in the order in which they are measured.
+MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
+    "clone": machines.clone,
+    "insmod": machines.insmod,
+    "memory_per_machine": machines.memory_per_machine,
+    "import": commands.import_time,
+    "tour_again": commands.tour_again,
+    "setup_download": commands.set_up,
+    "setup_work": commands.set_up,
+}
+
+
+def main() -> int:
+    """Measure the rows that are named, or all."""
+    parser = argparse.ArgumentParser(prog="kmodlab bench")
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("rows", nargs="*", choices=[*MAKERS, []], help="the rows to measure; all if none is named")
+    chosen = parser.parse_args()
+    makers = dict.fromkeys(MAKERS[name] for name in chosen.rows or MAKERS)
+    rows, failed = [], False
+    for maker in makers:
+        try:
+            for made in maker():
+                rows.append(made)
+                print(made, flush=True)
+        except Exception as error:
+            failed = True
+            print(f"{maker.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+    if chosen.json:
+        report = {"machine": machine(), "rows": [made.as_dict() for made in rows]}
+        chosen.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""Figures of machines: how fast a fresh one is there, how fast a module is in it, what one costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from measure import Row, row, seconds_of
+
+import kmodlab
+from kmodlab import aio
+from kmodlab.guest.session import Session
+from kmodlab.machine import frozen, provision, qemu
+from kmodlab.machine.emulator import Emulator
+from kmodlab.machine.template import Template, boot_arguments
+from kmodlab.resources import resource
+
+__all__ = ["clone", "insmod", "memory_per_machine"]
+
+_CROWD = 20
+
+
+def _template() -> Template:
+    chosen = kmodlab.settings()
+    template = provision.template(None, chosen.memory, chosen.cpus)
+    template.memory()
+    return template
+
+
+def clone() -> Iterator[Row]:
+    """A fresh machine until its first command is answered, beside a cold boot of the same kernel and image."""
+    template = _template()
+    fresh, cold = [], []
+    for number in range(9):
+        fresh.append(seconds_of(lambda: _first_command(template)))
+        if number % 3 == 0:
+            cold.append(seconds_of(lambda: _cold_boot(template)))
+    yield row("clone", "s", 0.30, fresh, peer="a cold boot", peer_values=cold)
+
+
+def _first_command(template: Template) -> None:
+    vm = kmodlab.Machine(template.kernel).start()
+    assert vm.run(["true"]).exit_status == 0
+    vm.kill()
+
+
+def _cold_boot(template: Template) -> None:
+    """Boot the same kernel and image as one would without a template, up to the same first command."""
+    emulator = Emulator(template.hardware)
+    boot = qemu.Boot(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
+    memory = frozen.new_memory(template.hardware.memory)
+    try:
+        aio.call(emulator.start(memory, template.image.root, boot), timeout=60)
+        session = Session.open(emulator.agent, timeout=60)
+        session.run(["true"])
+        session.close()
+    finally:
+        aio.call(emulator.stop())
+        os.close(memory)
+
+
+def insmod() -> Iterator[Row]:
+    """A built module until its log line is in Python, each time in a fresh machine."""
+    kernel = _template().kernel
+    hello = kmodlab.build(resource("lab_modules") / "hello", kernel)
+    runs = []
+    for _ in range(9):
+        with kmodlab.Machine(kernel) as vm:
+
+            def load(vm: kmodlab.Machine = vm) -> None:
+                vm.insmod(hello)
+                assert vm.dmesg().containing("hello:")
+
+            runs.append(seconds_of(load))
+    yield row("insmod", "s", 0.15, runs)
+
+
+def memory_per_machine() -> Iterator[Row]:
+    """Private memory of each of twenty machines that have each loaded a module, from /proc/PID/smaps_rollup."""
+    kernel = _template().kernel
+    hello = kmodlab.build(resource("lab_modules") / "hello", kernel)
+    machines = [kmodlab.Machine(kernel) for _ in range(_CROWD)]
+    try:
+        for vm in machines:
+            vm.start().insmod(hello)
+        sizes = [_private_megabytes(vm.pid) for vm in machines]
+    finally:
+        for vm in machines:
+            vm.kill()
+    note = f"{_CROWD} at once, {sum(sizes):.0f} MB in all; largest {max(sizes):.0f}"
+    yield row("memory_per_machine", "MB", 45, [statistics.mean(sizes)], note=note)
+
+
+def _private_megabytes(pid: int | None) -> float:
+    text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) * 1024 / 1e6
