@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * loopnic: two network interfaces on one cable. What loopnic0 sends, loopnic1
- * receives, and the other way round. There is no hardware, but the parts that
- * a driver for hardware has are all here:
+ * receives, and the other way round. There is no hardware, but all the parts of
+ * a driver for hardware:
  *
  *   the network stack                               the network stack
  *         | loopnic_xmit()                                  ^
  *         v                                                 | loopnic_poll()
  *   [loopnic0] -- the packet goes into the ring of --> [loopnic1]
  *
- * A packet is a struct sk_buff ("skb"). Whoever holds it must pass it on or
- * free it. See Documentation/networking/netdevices.rst and napi.rst in the
- * kernel's sources, and core-api/circular-buffers.rst for the ring.
+ * A packet is a struct sk_buff ("skb"). Whoever holds it passes it on or frees
+ * it. See Documentation/networking/netdevices.rst, and for the ring
+ * Documentation/core-api/circular-buffers.rst.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -56,8 +56,6 @@ struct loopnic {
 };
 
 static struct net_device *loopnic_devices[2];
-
-/* ---- Sending ---- */
 
 static bool loopnic_full(struct loopnic *receiver)
 {
@@ -126,8 +124,6 @@ static netdev_tx_t loopnic_xmit(struct sk_buff *skb, struct net_device *dev)
 	return NETDEV_TX_OK;
 }
 
-/* ---- Receiving ---- */
-
 static struct sk_buff *loopnic_take(struct loopnic *self)
 {
 	unsigned int tail = self->tail;
@@ -177,9 +173,7 @@ static int loopnic_poll(struct napi_struct *napi, int budget)
 	return done;
 }
 
-/* ---- Up and down ("ip link set dev loopnic0 up") ---- */
-
-/* The carrier is there while both ends of the cable are up. */
+/* "ip link set loopnic0 up": there is a carrier while both ends are up. */
 static int loopnic_open(struct net_device *dev)
 {
 	struct loopnic *self = netdev_priv(dev);
@@ -202,10 +196,7 @@ static int loopnic_stop(struct net_device *dev)
 	netif_stop_queue(dev);
 	netif_carrier_off(dev);
 	netif_carrier_off(self->peer);
-	/*
-	 * netif_running(dev) is false by now and loopnic_xmit() of the peer
-	 * drops its packets. Wait for one that looked a moment earlier.
-	 */
+	/* The peer sees that we do not run; wait for one that just looked. */
 	synchronize_net();
 	napi_disable(&self->napi);
 	while ((skb = loopnic_take(self)))
@@ -248,8 +239,6 @@ static const struct net_device_ops loopnic_netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 };
 
-/* ---- ethtool ---- */
-
 static void loopnic_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	strscpy(info->driver, KBUILD_MODNAME, sizeof(info->driver));
@@ -284,28 +273,20 @@ static const struct ethtool_ops loopnic_ethtool_ops = {
 	.get_ethtool_stats	= loopnic_get_stats,
 };
 
-/* ---- The module ---- */
-
-/* Called for each new device, which ether_setup() has made an Ethernet one. */
-static void loopnic_setup(struct net_device *dev)
-{
-	ether_setup(dev);
-	dev->netdev_ops = &loopnic_netdev_ops;
-	dev->ethtool_ops = &loopnic_ethtool_ops;
-	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
-	dev->max_mtu = ETH_MAX_MTU;	/* the kernel checks "ip link set mtu" */
-	eth_hw_addr_random(dev);
-}
-
 static struct net_device *loopnic_create(void)
 {
 	struct net_device *dev = alloc_netdev(sizeof(struct loopnic), "loopnic%d",
-					      NET_NAME_ENUM, loopnic_setup);
+					      NET_NAME_ENUM, ether_setup);
 	struct loopnic *self;
 
 	if (!dev)
 		return NULL;
 	self = netdev_priv(dev);
+	dev->netdev_ops = &loopnic_netdev_ops;
+	dev->ethtool_ops = &loopnic_ethtool_ops;
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+	dev->max_mtu = ETH_MAX_MTU;	/* the kernel checks "ip link set mtu" */
+	eth_hw_addr_random(dev);
 	netif_napi_add(dev, &self->napi, loopnic_poll);
 	netif_carrier_off(dev);
 	return dev;

@@ -51,7 +51,6 @@ static struct notefs_sb *notefs_sb(struct super_block *sb)
 	return sb->s_fs_info;
 }
 
-/* From the VFS's inode to the structure that it lies in. */
 static struct notefs_inode *notefs_i(struct inode *inode)
 {
 	return container_of(inode, struct notefs_inode, vfs);
@@ -122,17 +121,18 @@ static ssize_t notefs_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	ssize_t done = 0;
+	loff_t left;
 
 	inode_lock_shared(inode);
-	while (iov_iter_count(to) && iocb->ki_pos < i_size_read(inode)) {
+	left = i_size_read(inode) - iocb->ki_pos;
+	iov_iter_truncate(to, max_t(loff_t, left, 0));
+	while (iov_iter_count(to)) {
 		size_t offset = offset_in_page(iocb->ki_pos);
-		size_t want = min_t(loff_t, PAGE_SIZE - offset,
-				    i_size_read(inode) - iocb->ki_pos);
+		size_t want = min(PAGE_SIZE - offset, iov_iter_count(to));
 		char *block = xa_load(&notefs_i(inode)->blocks,
 				      iocb->ki_pos >> PAGE_SHIFT);
 		size_t copied;
 
-		want = min(want, iov_iter_count(to));
 		copied = block ? copy_to_iter(block + offset, want, to) :
 				 iov_iter_zero(want, to);
 		iocb->ki_pos += copied;
@@ -373,10 +373,10 @@ static int notefs_parse_param(struct fs_context *fc, struct fs_parameter *param)
 	struct fs_parse_result result;
 	unsigned long long bytes;
 	char *rest;
-	int option = fs_parse(fc, notefs_options, param, &result);
+	int err = fs_parse(fc, notefs_options, param, &result);
 
-	if (option < 0)
-		return option;
+	if (err < 0)
+		return err;
 	bytes = memparse(param->string, &rest);		/* knows k, m and g */
 	if (*rest || bytes < PAGE_SIZE || bytes > MAX_LFS_FILESIZE)
 		return invalf(fc, "notefs: bad size=%s", param->string);
