@@ -90,8 +90,8 @@ def _sandbox() -> Check:
 def _kernel() -> Check:
     try:
         kernel = kernels.default_kernel()
-    except KmodlabError as error:
-        return Check("kernel", False, "", "building modules and running machines", str(error))
+    except KmodlabError:
+        return Check("kernel", False, "", "building modules and running machines", "run ./lab setup")
     return Check("kernel", True, f"{kernel.release} ({kernel.source})", "building modules and running machines")
 
 

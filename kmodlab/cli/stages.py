@@ -44,6 +44,7 @@ def _image_stage() -> Stage:
         lambda: _image() is not None,
         lambda: "Guest image: the programs of a small Debian and the kernel's modules (download: about 30 MB)",
         lambda: ensure_image(kernels.default_kernel()),
+        needs="kernel",
     )
 
 
@@ -61,6 +62,7 @@ def _template_stage() -> Stage:
         _template_is_ready,
         lambda: "Frozen machine: booted once, so that every further one starts in a moment (no download)",
         lambda: provision.template(kernels.default_kernel(), settings().memory, settings().cpus),
+        needs="image",
     )
 
 

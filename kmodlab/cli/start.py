@@ -9,6 +9,7 @@ import click
 
 from kmodlab.cli.environment import child_environment
 from kmodlab.cli.stages import make_stages
+from kmodlab.errors import HostSetupError
 from kmodlab.resources import resource
 
 __all__ = ["command"]
@@ -24,18 +25,17 @@ def command(no_browser: bool, port: int | None) -> None:
     make_stages()
     from jupyterlab.labapp import LabApp
 
-    class Lab(LabApp):  # type: ignore[misc]
-        def initialize_settings(self) -> None:
-            super().initialize_settings()
-
-        def start(self) -> None:
-            click.echo(self.serverapp.connection_url if self.serverapp else "")
-            super().start()
-
     notebooks = resource("notebooks")
     arguments = [f"--ServerApp.root_dir={notebooks.parent}", "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []
     os.environ.update(child_environment())
-    Lab.launch_instance(arguments)
+    try:
+        server = LabApp.initialize_server(arguments)
+    except SystemExit:
+        where = f"port {port}" if port else "any port from 8888"
+        raise HostSetupError(f"listen on {where}: the Jupyter server gave up; try another --port") from None
+    # The socket listens already, and a browser's request waits until the server takes it.
+    click.echo(server.local_url)
+    server.start()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import html
 import os
+import re
 import tempfile
 import time
 import xml.etree.ElementTree as ET
@@ -98,7 +99,7 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
-        notebook = nbformat.read(path, as_version=4)
+        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except (ValueError, OSError) as failure:
         raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
     start, error = time.monotonic(), ""
@@ -125,7 +126,7 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
 
 def _kernel_manager() -> Any:
     """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place."""
-    from jupyter_client import AsyncKernelManager
+    from jupyter_client.manager import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpecManager
 
     return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
@@ -141,7 +142,7 @@ def _environment(private: Path) -> dict[str, str]:
 def _write_page(notebook: nbformat.NotebookNode, page: Path, title: str) -> None:
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter()
+    exporter = HTMLExporter()  # type: ignore[no-untyped-call]
     # These would be fetched from elsewhere by whoever reads the page.
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
@@ -151,8 +152,6 @@ def _write_page(notebook: nbformat.NotebookNode, page: Path, title: str) -> None
 
 
 def _without_colours(text: str) -> str:
-    import re
-
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 

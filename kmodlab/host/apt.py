@@ -73,6 +73,14 @@ _CAUSES = {
 }
 
 
+class StaleLists(HostSetupError):
+    """The package lists name a file that the archive does not have any more."""
+
+
+class _NoRoom(HostSetupError):
+    """apt ran out of room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deb:
     """One package as the archive offers it.
@@ -228,7 +236,8 @@ class PrivateApt:
         """Fetch packages and return their files. apt checks their hashes; a part that is there already is used.
 
         Raises:
-            HostSetupError: no network, no room on the disk, or the archive has dropped them.
+            StaleLists: the archive has dropped one for a newer version; the lists are fresh now, resolve again.
+            HostSetupError: no network, no room on the disk.
         """
         self._prepare()
         files = tuple(self.archives / deb.filename for deb in debs)
@@ -247,11 +256,11 @@ class PrivateApt:
             watch = percent_watcher(now.reach, total / 100)
             try:
                 self._run("apt-get", "download", "-qq", *words, cwd=self.archives, timeout=_DOWNLOAD_LIMIT, watch=watch)
-            except HostSetupError as error:
-                if "ENOSPC" in str(error):
-                    for deb in debs:
-                        (self.archives / deb.filename).unlink(missing_ok=True)
-                    raise disk_full(self.archives, total) from error
+            except _NoRoom as error:
+                discard(self.archives / deb.filename for deb in debs)
+                raise disk_full(self.archives, total) from error
+            except StaleLists:
+                self.update(force=True)
                 raise
 
 
@@ -283,7 +292,7 @@ def _error(text: str, folder: Path) -> HostSetupError:
     words = re.sub(r"\b\w+://\S+", "the archive", lines[0][3:] if lines else text.strip()[-200:] or "failed")
     cause = next((cause for cause, pattern in _CAUSES.items() if re.search(pattern, text, re.M)), "")
     if cause == "space":
-        return disk_full(folder)
+        return _NoRoom(str(disk_full(folder)))
     advice = {
         "stale": "the archive has changed meanwhile: try again",
         "network": "check the network (and apt's proxy) and try again",
@@ -291,13 +300,17 @@ def _error(text: str, folder: Path) -> HostSetupError:
         "unknown": "add the release's main section to /etc/apt/sources.list",
     }.get(cause, "apt-get update shows whether the machine's sources work")
     verb = {"network": "reach Debian's archive", "unknown": "find a package"}.get(cause, "fetch packages")
-    return HostSetupError(f"{verb}: {words.rstrip('.')}; {advice}")
+    kind = StaleLists if cause == "stale" else HostSetupError
+    return kind(f"{verb}: {words.rstrip('.')}; {advice}")
 
 
-def unpack(files: Sequence[Path], root: Path) -> None:
+def unpack(files: Sequence[Path], root: Path, *, keep: bool = False) -> None:
     """Unpack packages over one another into a folder that does not exist yet: all of it is there, or nothing.
 
-    Files that `download` fetched are deleted afterwards, they can be had again.
+    Args:
+        files: the packages' files.
+        root: the folder.
+        keep: whether to keep the files, which can be fetched again.
 
     Raises:
         HostSetupError: a file is damaged, or there is no room on the disk (what was unpacked is gone again then).
@@ -312,9 +325,14 @@ def unpack(files: Sequence[Path], root: Path) -> None:
                 _unpack_one(file, part)
                 now.update(file.stat().st_size)
         part.rename(root)
+    if not keep:
+        discard(files)
+
+
+def discard(files: Iterable[Path]) -> None:
+    """Delete packages' files that are not needed any more; they can be fetched again."""
     for file in files:
-        if (file.parent / "lock").exists():
-            file.unlink()
+        file.unlink(missing_ok=True)
 
 
 def _unpack_one(file: Path, folder: Path) -> None:

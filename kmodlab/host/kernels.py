@@ -30,6 +30,9 @@ __all__ = ["KernelPackages", "default_kernel", "ensure_kernel", "find_kernels", 
 _ARCHITECTURES = {"amd64": "x86_64"}
 """Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
 
+_TOOLS = {"depmod": "kmod", "zstd": "zstd"}
+"""The programs that make a kernel ready, and their packages."""
+
 _RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~-]*\Z")
 _ROOM = 1_000_000_000  # bytes that the largest stock kernel takes while it is made
 _UNWANTED = ("usr/share", "etc", "boot/System.map-{release}")
@@ -92,10 +95,20 @@ def ensure_kernel(release: str | None = None) -> KernelBuild:
     with locked(_folder() / "lock", "setting up a kernel"):
         kernel = _default() if release is None else _by_release(release)
         if kernel is None:
-            packages = resolve_kernel(release)
-            kernel = _by_release(packages.release) or _make(packages)
+            kernel = _fetch(release)
         if release is None:
             _write_json(_folder() / "default.json", {"folder": kernel.root.parent.name})
+    return kernel
+
+
+def _fetch(release: str | None) -> KernelBuild:
+    packages = resolve_kernel(release)
+    kernel = _by_release(packages.release)
+    if kernel is None:
+        try:
+            kernel = _make(packages)
+        except apt.StaleLists:
+            kernel = _make(resolve_kernel(release))
     return kernel
 
 
@@ -176,16 +189,20 @@ def _make(packages: KernelPackages) -> KernelBuild:
     target = _folder() / f"{packages.release}_{packages.version}"
     need_room(target, _ROOM + packages.size, "a kernel")
     files = apt.download(packages.debs)
+    for tool, package in _TOOLS.items():
+        if process.which(tool) is None:
+            raise HostSetupError(f"unpack kernel {packages.release}: no {tool} here; apt-get install {package}")
     shutil.rmtree(target, ignore_errors=True)
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
             folder = Path(temporary) / "kernel"
             kernel = KernelBuild(packages.release, arch, packages.version, folder / "root", machine_release())
-            apt.unpack(files, kernel.root)
+            apt.unpack(files, kernel.root, keep=True)
             with step("Making the kernel ready to boot and to build against"):
                 _make_ready(kernel)
             _write_manifest(kernel)
             folder.rename(target)
+        apt.discard(files)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full(target, _ROOM) from error

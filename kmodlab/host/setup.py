@@ -23,12 +23,14 @@ class Stage:
         ready: whether it is there; must be quick.
         announce: what will be done and how large the download is, in one line.
         make: does it; raises a `KmodlabError` if it cannot.
+        needs: the stage without which it cannot be made.
     """
 
     name: str
     ready: Callable[[], bool]
     announce: Callable[[], str]
     make: Callable[[], object]
+    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,15 @@ class Failure:
 
 
 def run_stages(stages: Sequence[Stage]) -> tuple[Failure, ...]:
-    """Make what is missing, in order, as far as it goes; return what could not be made.
-
-    A stage that rests on one that failed says so itself, in its own error.
-    """
+    """Make what is missing, in order, as far as it goes; return what could not be made."""
     state.claim(settings().cache)
-    failures = []
+    failures: list[Failure] = []
     for number, stage in enumerate(stages, 1):
         if stage.ready():
+            continue
+        lacking = [failure for failure in failures if failure.stage == stage.needs]
+        if lacking:
+            failures.append(Failure(stage.name, lacking[0].error))
             continue
         try:
             say(f"[{number}/{len(stages)}] {stage.announce()}")
