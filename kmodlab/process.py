@@ -14,8 +14,9 @@ import selectors
 import shutil
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,29 +103,55 @@ def run(
     """
     words = tuple(os.fspath(word) for word in argv)
     start = time.monotonic()
-    try:
-        child = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=env,
-            pass_fds=pass_fds,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
-        raise HostSetupError(f"run {words[0]}: no such program; ./lab doctor says what to install") from None
-    with child:
+    with _interrupts_held() as let_go:
         try:
-            outputs, cut, late = _collect(child, stdin, start + timeout, limit, watch)
-        finally:
-            _kill_group(child)
-        status = child.wait()
+            child = subprocess.Popen(
+                words,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=cwd,
+                env=env,
+                pass_fds=pass_fds,
+                start_new_session=True,
+            )
+        except FileNotFoundError:
+            raise HostSetupError(f"run {words[0]}: no such program; ./lab doctor says what to install") from None
+        with child:
+            try:
+                let_go()
+                outputs, cut, late = _collect(child, stdin, start + timeout, limit, watch)
+            finally:
+                _kill_group(child)
+            status = child.wait()
     finished = Finished(words, status, outputs[0], outputs[1], time.monotonic() - start, cut)
     if late:
         raise ProcessTimeout(finished)
     return finished
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[Callable[[], None]]:
+    """Put an interrupt off until the function that this gives is called, or the block ends.
+
+    One that came while `subprocess` starts a child would leave a child that nobody knows of, and so nobody ends.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield lambda: None
+        return
+    came: list[int] = []
+
+    def let_go() -> None:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(came.pop(), None)
+
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield let_go
+    finally:
+        let_go()
 
 
 def attached(
