@@ -250,7 +250,7 @@ class OwnedProcess:
         self._leash = leash
         self._exit = os.pidfd_open(supervisor.pid)
         # A child that Python forks (multiprocessing) must not hold the leash, or it would keep the process alive.
-        os.register_at_fork(after_in_child=self._let_go)
+        os.register_at_fork(after_in_child=self.let_go)
 
     @property
     def pid(self) -> int:
@@ -273,7 +273,7 @@ class OwnedProcess:
 
     def close(self, timeout: float = 10.0) -> None:
         """End the process, at once and for certain; a second call does nothing."""
-        self._let_go()
+        self.let_go()
         try:
             self._supervisor.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -283,7 +283,8 @@ class OwnedProcess:
         if exit_descriptor >= 0:
             os.close(exit_descriptor)
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
+        """Have the process killed, without waiting for its end; see `exit_descriptor` and `close`."""
         leash, self._leash = self._leash, -1
         if leash >= 0:
             os.close(leash)

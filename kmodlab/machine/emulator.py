@@ -138,7 +138,10 @@ class Emulator:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
         if self._process:
-            await asyncio.get_running_loop().run_in_executor(None, self._process.close)
+            self._process.let_go()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended(), 10)
+            self._process.close()
         with contextlib.suppress(Exception):
             await self._qmp.disconnect()
         self.console.read()
@@ -173,6 +176,8 @@ class Emulator:
         """Wait until the process has ended. Its sockets do not tell: others may hold their far ends."""
         assert self._process
         descriptor, loop = self._process.exit_descriptor, asyncio.get_running_loop()
+        if descriptor < 0:
+            return
         ended = asyncio.Event()
         loop.add_reader(descriptor, ended.set)
         try:

@@ -294,7 +294,7 @@ class Machine:
     # -- Modules --------------------------------------------------------------------------------------------------
 
     @_require(State.RUNNING)
-    def insmod(self, module: ModuleArtifact | str | os.PathLike[str], **parameters: Parameter) -> LoadedModule:
+    def insmod(self, module: ModuleArtifact | str | os.PathLike[str], /, **parameters: Parameter) -> LoadedModule:
         """Load a module: copy its file into the guest and hand it to the kernel, as ``insmod`` does.
 
         Args:
@@ -342,7 +342,7 @@ class Machine:
             raise refusals.unload_refused(name, done, self.lsmod(), self._records()[before:])
 
     @_require(State.RUNNING)
-    def modprobe(self, name: str, **parameters: Parameter) -> LoadedModule:
+    def modprobe(self, name: str, /, **parameters: Parameter) -> LoadedModule:
         """Load a module of the distribution's tree and all that it needs, as the command ``modprobe`` does.
 
         Raises:

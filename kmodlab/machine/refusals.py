@@ -17,6 +17,7 @@ __all__ = ["load_refused", "parameter_line", "unload_refused"]
 
 Parameter = str | int | bool | Sequence[int | str]
 
+_WARNING = 4  # the level of a warning in the kernel's log; a smaller number is worse
 _NEVER = "the module's function has not returned: vm.reset() gives a fresh machine"
 
 
@@ -66,7 +67,7 @@ def load_refused(
     """
     number = answer.errno
     words = _ended(answer) or errno_text(number)
-    advice = _NEVER if answer.timed_out else _advice(name, number, [record.text for record in log], file, release)
+    advice = _NEVER if answer.timed_out else _advice(name, number, log, file, release)
     return ModuleLoadError(f"insmod {name}.ko: {words}; {advice}", module=name, errno=number, records=log)
 
 
@@ -77,13 +78,18 @@ def _ended(answer: LoadResult) -> str:
     return f"the loading process was killed by signal {answer.signal}" if answer.signal else ""
 
 
-def _advice(name: str, number: int, log: Sequence[str], file: ModuleFile | None, release: str) -> str:
+def _speaks_of(text: str, name: str) -> bool:
+    return text.startswith((f"{name}:", f"module {name}:"))
+
+
+def _advice(name: str, number: int, records: Sequence[KmsgRecord], file: ModuleFile | None, release: str) -> str:
+    log = [record.text for record in records]
     if number == errno.EEXIST:
         return f"{name} is loaded already: rmmod {name} first"
     built_for = dict(file.modinfo).get("vermagic", "").split(" ")[0] if file else ""
     if number == errno.ENOEXEC and built_for and built_for != release:
         return f"built for {built_for}, the guest runs {release}: rebuild with kernel=vm.kernel"
-    own = [text for text in log if text.startswith((f"{name}:", f"module {name}:"))]
+    own = [record.text for record in records if record.level <= _WARNING and _speaks_of(record.text, name)]
     unknown = [found[1] for text in own if (found := re.search(r"Unknown symbol (\S+)", text))]
     if unknown:
         return f"nothing exports {', '.join(dict.fromkeys(unknown))}: load the module that does first, or see modprobe"
@@ -118,7 +124,7 @@ def unload_refused(
         words = "Module is not currently loaded (ENOENT)"
         advice = f"loaded are {', '.join(row.name for row in rows[:6])} …: see lsmod" if rows else "see lsmod"
     elif row.holders:
-        words = f"Module {name} is in use by {', '.join(row.holders)} ({errno.errorcode[number]})"
+        words = f"Module {name} is in use by {', '.join(row.holders)} (EWOULDBLOCK)"
         advice = f"rmmod {row.holders[0]} first"
     elif number == errno.EWOULDBLOCK:
         words = f"Module {name} is in use (EWOULDBLOCK)"

@@ -108,7 +108,7 @@ def boot_arguments(hardware: qemu.Hardware) -> str:
     """Return the kernel's command line; ``vm/README.md`` gives the reason for each word."""
     console = qemu.architecture(hardware.arch).console
     return (
-        f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off "
+        f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
         "no_timer_check audit=0 kmodlab.root=/dev/vda"
     )
 
