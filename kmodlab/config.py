@@ -7,6 +7,7 @@ Every setting is an environment variable ``KMODLAB_<NAME>``; there is no setting
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache as once
 from pathlib import Path
@@ -67,7 +68,12 @@ def settings() -> Settings:
 
 def _parse(variable: str, text: str, kind: object) -> object:
     """Turn the text of a variable into the kind (a name, since annotations are strings here) of its field."""
-    parsers = {"Path": lambda t: Path(t).expanduser().absolute(), "int": int, "float": float, "str": str}
+    parsers: dict[str, Callable[[str], object]] = {
+        "Path": lambda t: Path(t).expanduser().absolute(),
+        "int": int,
+        "float": float,
+        "str": str,
+    }
     try:
         return parsers[str(kind)](text)
     except ValueError:

@@ -23,5 +23,5 @@ def command(file: Path | None, rows: tuple[str, ...]) -> int:
     """Measure this machine: all rows, or those named."""
     bench = resource("tests") / "bench"
     need_stages()
-    argv: list[str | Path] = [sys.executable, bench, *(["--json", file.absolute()] if file else []), *rows]
+    argv: list[str | Path] = [sys.executable, bench, *(["--json", str(file.absolute())] if file else []), *rows]
     return process.attached(argv, cwd=bench.parent.parent, env=child_environment())

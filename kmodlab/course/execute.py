@@ -35,6 +35,7 @@ class NotebookResult:
         ok: whether every cell went well.
         seconds: how long it ran.
         error: what the failing cell said, as text without colours, or an empty text.
+        executed: the notebook with its outputs.
     """
 
     notebook: Path
@@ -42,6 +43,7 @@ class NotebookResult:
     ok: bool
     seconds: float
     error: str = ""
+    executed: nbformat.NotebookNode | None = None
 
 
 def find_notebooks(paths: Iterable[Path]) -> list[Path]:
@@ -104,32 +106,45 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
         raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
     start, error = time.monotonic(), ""
     with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
+        manager = _kernel_manager(Path(private))
         client = NotebookClient(
             notebook,
-            km=_kernel_manager(),
+            km=manager,
             timeout=cell_timeout,
             store_widget_state=False,
+            coalesce_streams=True,
             resources={"metadata": {"path": str(path.absolute().parent)}},
         )
         try:
-            await client.async_execute(env=_environment(Path(private)))
+            await client.async_execute(env=_environment(Path(private)), cleanup_kc=True)
         except CellExecutionError as failure:
             error = _without_colours(str(failure)).strip()
         except CellTimeoutError:
             error = f"a cell took longer than {cell_timeout} s"
         except DeadKernelError as failure:
             error = f"the Jupyter kernel ended: {failure}"
+        finally:
+            # nbclient ends only those that it made itself.
+            await manager.shutdown_kernel()
     page = out / f"{path.stem}.html"
     await asyncio.to_thread(_write_page, notebook, page, path.stem)
-    return NotebookResult(path, page, not error, time.monotonic() - start, error)
+    return NotebookResult(path, page, not error, time.monotonic() - start, error, notebook)
 
 
-def _kernel_manager() -> Any:
-    """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place."""
-    from jupyter_client.manager import AsyncKernelManager
+def _kernel_manager(private: Path) -> Any:
+    """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place.
+
+    It talks to it over sockets in a private folder, which no other user of this computer can reach.
+    """
     from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
 
-    return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    return AsyncKernelManager(
+        kernel_name="python3",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+        transport="ipc",
+        connection_file=str(private / "kernel.json"),
+    )
 
 
 def _environment(private: Path) -> dict[str, str]:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError
+from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import disk_full, locked, need_room
 from kmodlab.progress import size_text, step
 
@@ -196,7 +197,9 @@ class PrivateApt:
             with step("Fetching Debian's package lists", total=100, unit="%") as now:
                 watch = percent_watcher(now.reach, 1)
                 try:
-                    self._run("apt-get", "update", "-q", "--error-on=any", timeout=_DOWNLOAD_LIMIT, watch=watch)
+                    start = time.monotonic()
+                    text = self._run("apt-get", "update", "-q", "--error-on=any", timeout=_DOWNLOAD_LIMIT, watch=watch)
+                    count_fetched(fetched_line(text), time.monotonic() - start)
                 except HostSetupError:
                     if not self._usable_lists():
                         raise
@@ -244,8 +247,18 @@ class PrivateApt:
         with locked(self.archives / "lock", "fetching packages"):
             missing = [deb for deb, file in zip(debs, files, strict=True) if not _whole(file, deb)]
             if missing:
+                # apt goes on behind what is there, and takes a file of the right size as it is.
+                discard(self.archives / deb.filename for deb in missing if self._is_long(deb))
                 self._fetch(missing)
+                damaged = [deb for deb in missing if not _whole(self.archives / deb.filename, deb)]
+                if damaged:
+                    discard(self.archives / deb.filename for deb in damaged)
+                    raise StaleLists(f"fetch {damaged[0].filename}: Hash Sum mismatch; try again")
         return files
+
+    def _is_long(self, deb: Deb) -> bool:
+        file = self.archives / deb.filename
+        return file.exists() and file.stat().st_size >= deb.size
 
     def _fetch(self, debs: Sequence[Deb]) -> None:
         total = sum(deb.size for deb in debs)
@@ -255,7 +268,9 @@ class PrivateApt:
             words = [f"{deb.name}={deb.version}" for deb in debs]
             watch = percent_watcher(now.reach, total / 100)
             try:
+                start = time.monotonic()
                 self._run("apt-get", "download", "-qq", *words, cwd=self.archives, timeout=_DOWNLOAD_LIMIT, watch=watch)
+                count_fetched(total, time.monotonic() - start)
             except _NoRoom as error:
                 discard(self.archives / deb.filename for deb in debs)
                 raise disk_full(self.archives, total) from error

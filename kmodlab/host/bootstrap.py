@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import sys
+import time
 import venv
 from pathlib import Path
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError, KmodlabError
-from kmodlab.host import apt, state
+from kmodlab.host import apt, ledger, state
 from kmodlab.progress import Step, say, size_text, step
 
 __all__ = ["LOCK", "ensure_environment", "main"]
@@ -45,7 +46,8 @@ def ensure_environment(folder: Path, cache: Path) -> None:
         # Made in its place, since scripts of an environment name it; only `complete` says that it is whole.
         shutil.rmtree(folder, ignore_errors=True)
         try:
-            _make(folder, cache)
+            with ledger.noted(cache, "python"):
+                _make(folder, cache)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -92,7 +94,9 @@ def _install(folder: Path, pip: Path, size: int) -> None:
     argv: list[str | Path] = [folder / "bin" / "python", "-I", pip / "pip", "install", "-r", LOCK, "--require-hashes"]
     argv += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"]
     with step("Downloading and installing Python packages", total=size) as now:
-        finished = process.run(argv, timeout=4 * 3600, env=_environment(), watch=_Watcher(now))
+        watcher = _Watcher(now)
+        finished = process.run(argv, timeout=4 * 3600, env=_environment(), watch=watcher)
+    ledger.count_fetched(watcher.bytes, watcher.fetching)
     if finished.exit_status != 0:
         raise _error(finished.text, folder)
 
@@ -104,9 +108,11 @@ def _environment() -> dict[str, str]:
 
 
 class _Watcher:
-    """Adds up the sizes that pip prints as it downloads."""
+    """Adds up the sizes that pip prints as it downloads, and notes when it begins to install."""
 
     def __init__(self, now: Step) -> None:
+        self.bytes = 0
+        self.fetching = 0.0
         self._now = now
         self._rest = ""
 
@@ -115,7 +121,10 @@ class _Watcher:
         for line in lines:
             found = _PIP_LINE.search(line)
             if found:
-                self._now.update(float(found["number"]) * _UNITS[found["unit"]])
+                self.bytes += round(float(found["number"]) * _UNITS[found["unit"]])
+                self._now.reach(self.bytes)
+            elif line.startswith("Installing collected packages"):
+                self.fetching = time.monotonic() - self._now.start
 
 
 def _error(text: str, folder: Path) -> HostSetupError:

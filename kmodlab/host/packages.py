@@ -18,8 +18,9 @@ from kmodlab import process
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
 from kmodlab.host import apt
+from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import locked, need_room
-from kmodlab.progress import step
+from kmodlab.progress import Step, step
 
 __all__ = ["HOST_PACKAGES", "HostPackage", "download_size", "install", "install_line", "missing_packages", "privilege"]
 
@@ -137,23 +138,33 @@ def _try_install(packages: Sequence[HostPackage], rights: Sequence[str]) -> str:
 
 
 def _apt(argv: Sequence[str], rights: Sequence[str], text: str) -> str:
-    tail: list[str] = []
+    """Run apt-get with rights; return its words if it failed, and nothing if it did not."""
     prefix = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"] if rights else []
     with step(text, total=100, unit="%") as now:
-
-        def watch(line: bytes) -> None:
-            found = _PHASES.match(line)
-            if found:  # the download is about half of the time
-                now.reach(float(found["percent"]) / 2 + (50 if found["phase"] == b"pm" else 0))
-            else:
-                tail.append(line.decode(errors="replace").strip())
-                del tail[:-200]
-
+        watch = _Watcher(now)
         status = process.attached([*prefix, *argv, "-o", "APT::Status-Fd=1"], env=_environment(), watch=watch)
     if status == 0:
         return ""
-    complaints = [line[3:] for line in tail if line.startswith("E: ")] or tail[-1:]
+    complaints = [line[3:] for line in watch.tail if line.startswith("E: ")] or watch.tail[-1:]
     return re.sub(r"\b\w+://\S+", "the archive", complaints[0]) if complaints else f"apt-get ended with status {status}"
+
+
+class _Watcher:
+    """Reads what apt-get prints: how far it is, what it has fetched, what it complains of."""
+
+    def __init__(self, now: Step) -> None:
+        self.tail: list[str] = []
+        self._now = now
+
+    def __call__(self, piece: bytes) -> None:
+        found = _PHASES.match(piece)
+        if found:  # the download is about half of the time
+            self._now.reach(float(found["percent"]) / 2 + (50 if found["phase"] == b"pm" else 0))
+            return
+        line = piece.decode(errors="replace").strip()
+        self.tail = [*self.tail[-200:], line]
+        if line.startswith("Fetched "):
+            count_fetched(fetched_line(line), time.monotonic() - self._now.start)
 
 
 def _environment() -> dict[str, str]:

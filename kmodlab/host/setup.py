@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, KmodlabError
 from kmodlab.host import kernels, packages, state
+from kmodlab.host.ledger import noted
 from kmodlab.progress import say, size_text
 
 __all__ = ["Failure", "Stage", "kernel_stage", "packages_stage", "run_stages"]
@@ -59,7 +60,8 @@ def run_stages(stages: Sequence[Stage]) -> tuple[Failure, ...]:
             continue
         try:
             say(f"[{number}/{len(stages)}] {stage.announce()}")
-            stage.make()
+            with noted(settings().cache, stage.name):
+                stage.make()
         except KmodlabError as error:
             say(f"{error}")
             failures.append(Failure(stage.name, error))

@@ -29,9 +29,10 @@ MARKER = "CACHEDIR.TAG"
 _MARK = """Signature: 8a477f597d28d172789f06886806bc55
 # This folder belongs to kmodlab. All of it can be fetched or made again; `lab setup --remove` takes it away.
 """
-_OURS = frozenset(
-    "accelerator.json apt bench builds cache images kernels packages programs python templates".split()  # noqa: SIM905
-)
+_FOLDERS = ("apt", "images", "kernels", "modules", "programs", "python", "templates")
+_FILES = ("accelerator.json", "packages.lock", "setup.json")
+# What may lie in the folder before it is marked: parts of kmodlab make their place in it when they are first used.
+_OURS = frozenset(_FOLDERS + _FILES)
 
 
 def claim(cache: Path) -> None:

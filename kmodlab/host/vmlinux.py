@@ -14,6 +14,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError
@@ -67,12 +68,33 @@ def _program(*argv: str) -> Callable[[bytes], bytes]:
     return unpack
 
 
+class _Decompressor(Protocol):
+    """What the decompressor objects of Python's library have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _object(new: Callable[[], _Decompressor]) -> Callable[[bytes], bytes]:
+    """Decompress with an object, which unlike a function leaves what stands behind the end of the stream alone."""
+
+    def unpack(payload: bytes) -> bytes:
+        stream = new()
+        content = stream.decompress(payload)
+        if not stream.eof:
+            raise EOFError("it ends too early")
+        return content
+
+    return unpack
+
+
 _FORMATS: dict[bytes, Callable[[bytes], bytes]] = {
-    # A decompressor object, unlike decompress(), leaves what stands behind the end of the stream alone.
-    b"\xfd7zXZ\x00": lambda data: lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(data),
-    b"\x5d\x00\x00": lambda data: lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(data),
-    b"\x1f\x8b": lambda data: zlib.decompressobj(31).decompress(data),
-    b"BZh": lambda data: bz2.BZ2Decompressor().decompress(data),
+    b"\xfd7zXZ\x00": _object(lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
+    b"\x5d\x00\x00": _object(lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE)),
+    b"\x1f\x8b": _object(lambda: zlib.decompressobj(31)),
+    b"BZh": _object(bz2.BZ2Decompressor),
     b"\x28\xb5\x2f\xfd": _program("zstd", "-d", "-c", "-q"),
     b"\x02\x21\x4c\x18": _program("lz4", "-d", "-c", "-q"),
     b"\x7fELF": lambda data: data,

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""Running notebooks headless: pages, an index, a report, and failures that do not hide."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
+from kmodlab.errors import UsageError
+
+pytestmark = pytest.mark.notebook
+
+
+def write(path: Path, *cells: str) -> Path:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def test_a_page_of_each_and_a_failure_is_a_failure(tmp_path: Path) -> None:
+    good = write(tmp_path / "course/good.ipynb", "import kmodlab, os; print('value', 6 * 7, os.getcwd())")
+    bad = write(
+        tmp_path / "course/bad.ipynb", "print('before')", "raise ValueError('wrong on purpose')", "print('after')"
+    )
+    before = good.read_bytes()
+    results = execute(find_notebooks([tmp_path / "course"]), tmp_path / "out", jobs=2)
+    assert [(result.notebook, result.ok) for result in results] == [(bad, False), (good, True)]
+    page = (tmp_path / "out/good.html").read_text()
+    assert f"value 42 {good.parent}" in page
+    assert not re.search(r"<(?:script|link)[^>]*\bsrc=.https?://", page)
+    assert "wrong on purpose" in results[0].error
+    assert "\x1b" not in results[0].error
+    assert "before" in results[0].page.read_text()
+    assert good.read_bytes() == before
+    index = write_index(results, tmp_path / "out").read_text()
+    assert 'href="bad.html"' in index
+    assert "failed" in index
+    write_junit(results, tmp_path / "report.xml")
+    suite = ET.parse(tmp_path / "report.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    failure = suite.find("testcase[@name='bad']/failure")
+    assert failure is not None
+    assert "wrong on purpose" in (failure.text or "")
+
+
+def test_a_cell_that_does_not_end(tmp_path: Path) -> None:
+    endless = write(tmp_path / "endless.ipynb", "while True: pass")
+    (result,) = execute([endless], tmp_path / "out", cell_timeout=2)
+    assert not result.ok
+    assert "longer than 2 s" in result.error
+
+
+def test_what_cannot_be_meant(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "rubbish.ipynb").write_text("{")
+    one, other = write(tmp_path / "a/x.ipynb", "1"), write(tmp_path / "b/x.ipynb", "1")
+    with pytest.raises(UsageError, match="no notebook there"):
+        find_notebooks([tmp_path / "empty"])
+    with pytest.raises(UsageError, match="is it a notebook"):
+        execute([tmp_path / "rubbish.ipynb"], tmp_path / "out")
+    with pytest.raises(UsageError, match="same name"):
+        execute([one, other], tmp_path / "out")

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""What is printed while something takes long, and that nothing is while it does not."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import termios
+
+import pytest
+
+from kmodlab import progress
+from kmodlab.progress import Step, size_text, step
+
+SLOW = """
+import sys, threading
+from kmodlab import progress
+progress._DELAY = 0.01
+with progress.step("Fetching it", total=4e6) as now:
+    now.update(1e6)
+    threading.Event().wait(0.7)  # as long as a bar takes to be drawn twice
+    now.update(3e6)
+"""
+
+
+def test_nothing_is_printed_for_what_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
+    with step("Nothing", total=3) as now:
+        now.update(3)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_lines_go_to_standard_error(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_DELAY", 0.0)
+    shown = progress.threading.Event()
+    monkeypatch.setattr(progress._Lines, "show", lambda self, now: (progress.say(f"{now.text} … {now}"), shown.set()))
+    with step("Fetching it", total=85e6) as now:
+        now.reach(12e6)
+        assert shown.wait(5)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    first, *_, last = captured.err.splitlines()
+    assert first.startswith("Fetching it … ")
+    assert last == "Fetching it: 0 s"
+
+
+def test_an_error_inside_is_passed_on() -> None:
+    with pytest.raises(KeyError), step("Failing"):
+        raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (85_400_000, "85 MB"), (2.5e9, "2.5 GB")]
+)
+def test_sizes_for_people(count: float, text: str) -> None:
+    assert size_text(count) == text
+
+
+def test_how_far_it_is_in_words() -> None:
+    now = Step("x", 85e6, "B")
+    assert str(now) == "0 B of 85 MB"
+    now.reach(200e6)
+    assert str(now) == "85 MB of 85 MB"
+    assert str(Step("x", None, "B")) == ""
+    percent = Step("x", 100, "%")
+    percent.reach(12.3)
+    assert str(percent) == "12 %"
+
+
+@pytest.mark.parametrize("flags", [[], ["-S"]], ids=["tqdm", "without tqdm"])
+def test_a_terminal_gets_a_bar(flags: list[str]) -> None:
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    with subprocess.Popen([sys.executable, *flags, "-c", SLOW], stderr=slave, stdout=subprocess.DEVNULL) as child:
+        os.close(slave)
+        text = b""
+        while True:
+            try:
+                piece = os.read(master, 4096)
+            except OSError:
+                break
+            if not piece:
+                break
+            text += piece
+        os.close(master)
+    assert child.returncode == 0
+    assert b"Fetching it" in text
+    assert b"\r" in text
+    assert b"1" in text and b"4" in text
