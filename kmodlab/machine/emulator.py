@@ -7,7 +7,9 @@ import asyncio
 import contextlib
 import os
 import random
+import shutil
 import socket
+from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,20 @@ from kmodlab.errors import MachineError, MachineLost
 from kmodlab.machine import qemu
 from kmodlab.machine.console import Console
 
-__all__ = ["Emulator"]
+__all__ = ["BootFiles", "Emulator"]
 
 # User ids that nobody else has: systemd keeps this range for services that get one for the time they run.
 _FIRST_UID, _LAST_UID = 61184, 65519
 _IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
+
+
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """What a cold boot begins with: the kernel, its initramfs and its command line."""
+
+    kernel: Path
+    initramfs: Path
+    arguments: str
 
 
 class Emulator:
@@ -46,7 +57,7 @@ class Emulator:
         self._process: process.OwnedProcess | None = None
         self._watcher: asyncio.Task[None] | None = None
 
-    async def start(self, memory: int, root: Path, boot: qemu.Boot | None) -> None:
+    async def start(self, memory: int, root: Path, boot: BootFiles | None) -> None:
         """Start QEMU and return when its monitor answers.
 
         Args:
@@ -67,8 +78,14 @@ class Emulator:
                 monitor=self._monitor_of_qemu.fileno(),
                 agent=self._agent_of_qemu.fileno(),
             )
-            argv = qemu.command_line(self.hardware, fds, boot)
-            self._process = process.start_owned((*_unprivileged(), *argv), pass_fds=fds.all(), stderr=self._stderr)
+            load = boot and qemu.Boot(
+                _hold(ours, _readable_by_all(boot.kernel)),
+                _hold(ours, _readable_by_all(boot.initramfs)),
+                boot.arguments,
+            )
+            argv = (*_unprivileged(), *qemu.command_line(self.hardware, fds, load))
+            inherited = (*fds.all(), *((load.kernel, load.initramfs) if load else ()))
+            self._process = process.start_owned(argv, pass_fds=inherited, stderr=self._stderr)
         self._monitor_of_qemu.close()
         self._agent_of_qemu.close()
         try:
@@ -188,6 +205,14 @@ class Emulator:
 
 def _hold(stack: contextlib.ExitStack, fd: int) -> int:
     stack.callback(os.close, fd)
+    return fd
+
+
+def _readable_by_all(path: Path) -> int:
+    """A copy in memory: QEMU opens its files anew, as a user who may not read those of ours."""
+    fd = os.memfd_create(f"kmodlab-{path.name}", os.MFD_CLOEXEC)
+    with path.open("rb") as source, open(fd, "wb", closefd=False) as target:
+        shutil.copyfileobj(source, target, 1 << 20)
     return fd
 
 

@@ -19,7 +19,8 @@ __all__ = ["checksum", "load_sealed", "new_memory", "save", "seal"]
 
 # From linux/fcntl.h; Python names them from 3.13 on.
 _F_ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4 | 0x8  # SEAL, SHRINK, GROW, WRITE
-_PIECE = 4 << 20
+_BLOCK = 64 << 10
+_ZEROS = bytes(_BLOCK)
 
 
 def new_memory(mebibytes: int) -> int:
@@ -67,24 +68,28 @@ def checksum(data: bytes, start: int = 0) -> int:
 
 
 def _copy(source: int, target: int) -> int:
-    """Copy what is not a hole from one file to another of the same size; return a checksum of content and places."""
+    """Copy what is not zero from one file to another of the same size; return a checksum of content and places.
+
+    It does not depend on where a file system happens to have holes: a copied cache has the same checksum.
+    """
     total = 0
-    for start, end in _extents(source):
-        total = checksum(start.to_bytes(8, "little"), total)
-        for position in range(start, end, _PIECE):
-            data = os.pread(source, min(_PIECE, end - position), position)
-            total = checksum(data, total)
+    for position in _blocks(source):
+        data = os.pread(source, _BLOCK, position)
+        if data != _ZEROS[: len(data)]:
+            total = checksum(data, checksum(position.to_bytes(8, "little"), total))
             os.pwrite(target, data, position)
     return total
 
 
-def _extents(fd: int) -> Iterator[tuple[int, int]]:
-    """The parts of a file that are not holes, in pieces that do not depend on the file system."""
+def _blocks(fd: int) -> Iterator[int]:
+    """Where the blocks begin that are not wholly a hole."""
     position, size = 0, os.fstat(fd).st_size
     while position < size:
         try:
             start = os.lseek(fd, position, os.SEEK_DATA)
         except OSError:  # ENXIO: nothing but a hole follows
             return
-        position = os.lseek(fd, start, os.SEEK_HOLE)
-        yield start, position
+        position = max(position, start - start % _BLOCK)
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        yield from range(position, end, _BLOCK)
+        position = end + -end % _BLOCK

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from kmodlab.errors import UsageError
 
@@ -89,10 +88,15 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Boot:
-    """A cold boot: what QEMU loads by itself. A clone needs none of it."""
+    """A cold boot: what QEMU loads by itself. A clone needs none of it.
 
-    kernel: Path
-    initramfs: Path
+    Attributes:
+        kernel, initramfs: their files' open descriptors.
+        arguments: the kernel's command line.
+    """
+
+    kernel: int
+    initramfs: int
     arguments: str
 
 
@@ -190,4 +194,5 @@ def _channels(fds: Descriptors) -> Sequence[str]:
 
 
 def _boot(boot: Boot) -> Sequence[str]:
-    return ("-kernel", str(boot.kernel), "-initrd", str(boot.initramfs), "-append", boot.arguments)
+    kernel, initramfs = (f"/proc/self/fd/{fd}" for fd in (boot.kernel, boot.initramfs))
+    return ("-kernel", kernel, "-initrd", initramfs, "-append", boot.arguments)

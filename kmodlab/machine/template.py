@@ -25,13 +25,13 @@ from kmodlab.config import settings
 from kmodlab.errors import BootTimeout, HostSetupError, ImageError, MachineError, MachineLost
 from kmodlab.guest.session import Session
 from kmodlab.machine import frozen, qemu
-from kmodlab.machine.emulator import Emulator
+from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
 from kmodlab.progress import step
 
 __all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
 
-_FORM = 1  # raise it when the same inputs make another template
+_FORM = 2  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
 _WARM_UP = """
@@ -71,7 +71,9 @@ class Template:
             try:
                 _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
             except (OSError, ValueError, KeyError) as error:
-                raise ImageError(f"load the frozen machine: {error}; run ./lab setup, which makes it anew") from error
+                # Without its manifest it does not count as there, so that the next one who asks makes it anew.
+                (self.folder / "template.json").unlink(missing_ok=True)
+                raise ImageError(f"load the frozen machine: {error}; try again, it is made anew then") from error
         return _memories[self.folder]
 
     def open_state(self) -> int:
@@ -136,13 +138,23 @@ def ensure_template(
         MachineError: QEMU refused.
     """
     template = find_template(kernel, image, hardware)
-    if template.is_whole():
-        return template
-    template.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{template.folder}.lock"):
-        if not template.is_whole():
-            _make(template, boot_timeout or settings().boot_timeout)
+    if not _usable(template):
+        template.folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{template.folder}.lock"):
+            if not _usable(template):
+                _make(template, boot_timeout or settings().boot_timeout)
     return template
+
+
+def _usable(template: Template) -> bool:
+    """Whether a template is there, with every byte as it was written."""
+    if not template.is_whole():
+        return False
+    try:
+        template.memory()
+    except ImageError:
+        return False
+    return True
 
 
 def _make(template: Template, boot_timeout: float) -> None:
@@ -170,7 +182,7 @@ def _make(template: Template, boot_timeout: float) -> None:
 
 def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> None:
     """Boot a machine in `memory`, make it ready, and leave its state and its console's text in `folder`."""
-    boot = qemu.Boot(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
+    boot = BootFiles(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
     emulator = Emulator(template.hardware)
     state = os.open(folder / "state", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

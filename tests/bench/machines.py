@@ -13,8 +13,8 @@ from measure import Row, row, seconds_of
 import kmodlab
 from kmodlab import aio
 from kmodlab.guest.session import Session
-from kmodlab.machine import frozen, provision, qemu
-from kmodlab.machine.emulator import Emulator
+from kmodlab.machine import frozen, provision
+from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.template import Template, boot_arguments
 from kmodlab.resources import resource
 
@@ -46,7 +46,7 @@ def clone() -> Iterator[Row]:
 def _cold_boot(template: Template) -> None:
     """Boot the same kernel and image as one would without a template, up to the same first command."""
     emulator = Emulator(template.hardware)
-    boot = qemu.Boot(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
+    boot = BootFiles(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
     memory = frozen.new_memory(template.hardware.memory)
     try:
         aio.call(emulator.start(memory, template.image.root, boot), timeout=60)
