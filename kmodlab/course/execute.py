@@ -106,10 +106,9 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
         raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
     start, error = time.monotonic(), ""
     with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
-        manager = _kernel_manager(Path(private))
         client = NotebookClient(
             notebook,
-            km=manager,
+            km=_kernel_manager(Path(private)),
             timeout=cell_timeout,
             store_widget_state=False,
             coalesce_streams=True,
@@ -123,9 +122,6 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
             error = f"a cell took longer than {cell_timeout} s"
         except DeadKernelError as failure:
             error = f"the Jupyter kernel ended: {failure}"
-        finally:
-            # nbclient ends only those that it made itself.
-            await manager.shutdown_kernel()
     page = out / f"{path.stem}.html"
     await asyncio.to_thread(_write_page, notebook, page, path.stem)
     return NotebookResult(path, page, not error, time.monotonic() - start, error, notebook)

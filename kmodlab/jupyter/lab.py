@@ -15,7 +15,7 @@ from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, KmodlabError, MachineStateError, UsageError
 from kmodlab.host import kernels
 from kmodlab.jupyter.arguments import near
-from kmodlab.jupyter.display import note, show
+from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.results import MachineStatus, kernel_log
 from kmodlab.machine.machine import Machine, State
 from kmodlab.records.kmsg import KernelLog
@@ -163,6 +163,7 @@ class Lab:
         if place.suffix == ".ko":
             return place
         built = self.build(ModuleSource.from_path(place))
+        show(view_of(built))
         self._places.update(dict.fromkeys([built.name, *(other.name for other in built.others)], place))
         return self.modules.get(name, built)
 
@@ -188,9 +189,11 @@ class Lab:
 
 
 def lab_modules() -> dict[str, Path]:
-    """Return the folders of the modules that come with kmodlab, by name."""
+    """Return the folders of the modules that come with kmodlab, by the names of folders and of modules in them."""
     try:
         folder = resource("lab_modules")
     except HostSetupError:
         return {}
-    return {path.name: path for path in sorted(folder.iterdir()) if (path / "Kbuild").is_file()}
+    folders = [path for path in sorted(folder.iterdir()) if (path / "Kbuild").is_file()]
+    inside = {name: path for path in folders for name in ModuleSource.from_path(path).modules}
+    return inside | {path.name: path for path in folders}
