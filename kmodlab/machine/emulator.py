@@ -25,7 +25,7 @@ __all__ = ["BootFiles", "Emulator"]
 
 # User ids that nobody else has: systemd keeps this range for services that get one for the time they run.
 _FIRST_UID, _LAST_UID = 61184, 65519
-_IGNORE_SHARED = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
+_IGNORE_SHARED: dict[str, object] = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,10 @@ class Emulator:
                 monitor=self._monitor_of_qemu.fileno(),
                 agent=self._agent_of_qemu.fileno(),
             )
-            load = boot and qemu.Boot(
-                _hold(ours, _readable_by_all(boot.kernel)),
-                _hold(ours, _readable_by_all(boot.initramfs)),
-                boot.arguments,
-            )
+            load = None
+            if boot:
+                kernel, initramfs = (_hold(ours, _readable_by_all(path)) for path in (boot.kernel, boot.initramfs))
+                load = qemu.Boot(kernel, initramfs, boot.arguments)
             argv = (*_unprivileged(), *qemu.command_line(self.hardware, fds, load))
             inherited = (*fds.all(), *((load.kernel, load.initramfs) if load else ()))
             self._process = process.start_owned(argv, pass_fds=inherited, stderr=self._stderr)

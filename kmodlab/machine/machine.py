@@ -47,6 +47,7 @@ __all__ = ["Machine", "State"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+M = TypeVar("M", bound="Machine")
 
 Parameter = str | int | bool | Sequence[int | str]
 
@@ -74,14 +75,12 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-def _require(
-    *allowed: State,
-) -> Callable[[Callable[Concatenate[Machine, P], R]], Callable[Concatenate[Machine, P], R]]:
+def _require(*allowed: State) -> Callable[[Callable[Concatenate[M, P], R]], Callable[Concatenate[M, P], R]]:
     """Let a method run only in one of these states; elsewhere it raises `MachineStateError` or `MachineLost`."""
 
-    def decorate(method: Callable[Concatenate[Machine, P], R]) -> Callable[Concatenate[Machine, P], R]:
+    def decorate(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
         @wraps(method)
-        def guarded(self: Machine, *args: P.args, **kwargs: P.kwargs) -> R:
+        def guarded(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
             state = self.state
             if state is State.LOST:
                 raise self._lost()

@@ -128,7 +128,8 @@ def unload_refused(
         advice = f"rmmod {row.holders[0]} first"
     elif number == errno.EWOULDBLOCK:
         words = f"Module {name} is in use (EWOULDBLOCK)"
-        advice = f"{row.refcount} user{' holds' if row.refcount == 1 else 's hold'} it: close its files, unmount it, or take its device down first"
+        holds = "1 user holds" if row.refcount == 1 else f"{row.refcount} users hold"
+        advice = f"{holds} it: close its files, unmount it, or take its device down first"
     elif row.permanent or number == errno.EBUSY:
         advice = "it has no module_exit function, or its init has not ended; vm.reset() gives a fresh machine"
     return ModuleUnloadError(f"rmmod {name}: {words}; {advice}", module=name, errno=number, records=log)

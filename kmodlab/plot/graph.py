@@ -190,6 +190,8 @@ def _finding(graph: DependencyGraph, names: list[str]) -> str:
     if len(hard) == 1:
         return f"{hard[0].user} leans on {hard[0].provider}{_through(hard)}"
     users = {edge.user for edge in hard}
+    if len(users) == 1:
+        return f"{users.pop()} leans on {len(hard)} other modules"
     counts = {node.name: sum(edge.provider == node.name for edge in hard) for node in graph.nodes}
     most = max(counts, key=lambda name: counts[name])
     tail = f"; {counts[most]} of them on {most}" if counts[most] > 1 else ""
