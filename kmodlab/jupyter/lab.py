@@ -162,8 +162,10 @@ class Lab:
             raise UsageError(f"{verb} {text}: {self._nothing(text)}")
         if place.suffix == ".ko":
             return place
+        known = name in self._places
         built = self.build(ModuleSource.from_path(place))
-        show(view_of(built))
+        if not known or built.how != "cache":
+            show(view_of(built))
         self._places.update(dict.fromkeys([built.name, *(other.name for other in built.others)], place))
         return self.modules.get(name, built)
 
