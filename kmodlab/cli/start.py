@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import click
 
 from kmodlab.cli.environment import child_environment
 from kmodlab.cli.stages import make_stages
+from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
 from kmodlab.resources import resource
 
 __all__ = ["command"]
+
+# JupyterLab would ask at its first start whether it may fetch news and look for updates: a lab calls nobody.
+_NOTIFICATIONS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+_QUIET = '{"fetchNews": "false", "checkForUpdates": false}\n'
 
 
 @click.command()
@@ -31,6 +37,7 @@ def command(no_browser: bool, port: int | None) -> None:
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []
     os.environ.update(child_environment())
+    os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_quiet_settings()))
     try:
         server = LabApp.initialize_server(arguments)
     except SystemExit:
@@ -39,3 +46,13 @@ def command(no_browser: bool, port: int | None) -> None:
     # The socket listens already, and a browser's request waits until the server takes it.
     click.echo(server.local_url)
     server.start()
+
+
+def _quiet_settings() -> Path:
+    """The folder of the lab's own JupyterLab settings, which a user may change from within JupyterLab."""
+    folder = settings().data / "jupyterlab"
+    file = folder / _NOTIFICATIONS
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(_QUIET)
+    return folder
