@@ -29,15 +29,15 @@ _QUIET = '{"fetchNews": "false", "checkForUpdates": false}\n'
 def command(no_browser: bool, port: int | None) -> None:
     """Start JupyterLab on the tour and print its URL."""
     make_stages()
-    from jupyterlab.labapp import LabApp
+    os.environ.update(child_environment())
+    os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_quiet_settings()))
+    from jupyterlab.labapp import LabApp  # reads that variable while it is imported
 
     notebooks = resource("notebooks")
     arguments = [f"--ServerApp.root_dir={notebooks.parent}", "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []
-    os.environ.update(child_environment())
-    os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_quiet_settings()))
     try:
         server = LabApp.initialize_server(arguments)
     except SystemExit:
