@@ -248,17 +248,22 @@ class PrivateApt:
             missing = [deb for deb, file in zip(debs, files, strict=True) if not _whole(file, deb)]
             if missing:
                 # apt goes on behind what is there, and takes a file of the right size as it is.
-                discard(self.archives / deb.filename for deb in missing if self._is_long(deb))
-                self._fetch(missing)
-                damaged = [deb for deb in missing if not _whole(self.archives / deb.filename, deb)]
-                if damaged:
-                    discard(self.archives / deb.filename for deb in damaged)
-                    raise StaleLists(f"fetch {damaged[0].filename}: Hash Sum mismatch; try again")
+                self._discard_wrong(missing)
+                try:
+                    self._fetch(missing)
+                finally:
+                    wrong = self._discard_wrong(missing)
+                if wrong:
+                    raise StaleLists(f"fetch {wrong[0].filename}: Hash Sum mismatch; try again")
         return files
 
-    def _is_long(self, deb: Deb) -> bool:
-        file = self.archives / deb.filename
-        return file.exists() and file.stat().st_size >= deb.size
+    def _discard_wrong(self, debs: Sequence[Deb]) -> list[Deb]:
+        """Delete and return those whose file is as long as it should be, or longer, and yet another one."""
+        files = {deb: self.archives / deb.filename for deb in debs}
+        wrong = [deb for deb, file in files.items() if file.exists() and file.stat().st_size >= deb.size]
+        wrong = [deb for deb in wrong if not _whole(files[deb], deb)]
+        discard(files[deb] for deb in wrong)
+        return wrong
 
     def _fetch(self, debs: Sequence[Deb]) -> None:
         total = sum(deb.size for deb in debs)
