@@ -16,9 +16,8 @@ from kmodlab.errors import HostSetupError, KmodlabError, MachineStateError, Usag
 from kmodlab.host import kernels
 from kmodlab.jupyter.arguments import near
 from kmodlab.jupyter.display import note, show, view_of
-from kmodlab.jupyter.results import MachineStatus, kernel_log
+from kmodlab.jupyter.results import MachineStatus
 from kmodlab.machine.machine import Machine, State
-from kmodlab.records.kmsg import KernelLog
 from kmodlab.resources import resource
 
 __all__ = ["Lab", "lab_modules"]
@@ -98,10 +97,6 @@ class Lab:
         """Return the kernel that modules are built for: the machine's, or the one that it will have."""
         vm = self.current
         return vm.kernel if vm else kernels.ensure_kernel(self._release)
-
-    def log_since(self, vm: Machine, before: int) -> KernelLog:
-        """Return the lines of a machine's log from a number of lines on."""
-        return kernel_log(tuple(vm.dmesg()[before:]))
 
     def status(self) -> MachineStatus:
         """Return what the machine is now, without changing it."""

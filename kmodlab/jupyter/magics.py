@@ -111,9 +111,9 @@ class KmodMagics(Magics):
             raise
 
     def _load(self, vm: Machine, module: Any, parameters: dict[str, str]) -> Loaded:
-        before = len(vm.dmesg())
+        before = vm.log_mark()
         row = vm.insmod(module, **parameters)
-        return Loaded.of(row, self.lab.log_since(vm, before))
+        return Loaded.of(row, kernel_log(vm.dmesg(since=before)))
 
     @line_magic
     @_verb("insmod")
@@ -136,10 +136,10 @@ class KmodMagics(Magics):
 
         def unload() -> Unloaded:
             vm = self.lab.machine()
-            before = len(vm.dmesg())
+            before = vm.log_mark()
             for name in given.words:
                 vm.rmmod(name)
-            return Unloaded(tuple(given.words), self.lab.log_since(vm, before))
+            return Unloaded(tuple(given.words), kernel_log(vm.dmesg(since=before)))
 
         return expecting(given.expect_error, "%rmmod", unload)
 
@@ -151,12 +151,12 @@ class KmodMagics(Magics):
 
         def act() -> Loaded | Unloaded:
             vm = self.lab.machine()
-            before = len(vm.dmesg())
+            before = vm.log_mark()
             if given.remove:
                 shell_lines.modprobe_remove(vm, name)
-                return Unloaded((name,), self.lab.log_since(vm, before))
+                return Unloaded((name,), kernel_log(vm.dmesg(since=before)))
             row = vm.modprobe(name, **parameters)
-            return Loaded.of(row, self.lab.log_since(vm, before))
+            return Loaded.of(row, kernel_log(vm.dmesg(since=before)))
 
         return expecting(given.expect_error, "%modprobe", act)
 
@@ -201,10 +201,10 @@ class KmodMagics(Magics):
     def dmesg(self, given: Namespace) -> KernelLog:
         """Show the kernel's log."""
         vm = self.lab.current or self.lab.machine()
-        records = vm.dmesg()
-        start = min(self._shown, len(records)) if given.new else 0
-        self._shown = len(records)
-        log = vm.dmesg(boot=True) if given.boot else kernel_log(tuple(records[start:]))
+        end = vm.log_mark()
+        start = self._shown if given.new and self._shown <= end else None
+        self._shown = end
+        log = vm.dmesg(boot=True) if given.boot else kernel_log(vm.dmesg(since=start))
         log = log.at_least(given.level) if given.level else log
         return log if given.lines is None else log[max(0, len(log) - given.lines) :]
 

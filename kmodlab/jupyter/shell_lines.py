@@ -93,11 +93,11 @@ def modprobe_remove(vm: Machine, name: str) -> None:
     Raises:
         ModuleUnloadError: it could not; the message holds modprobe's words.
     """
-    before = len(vm.dmesg())
+    before = vm.log_mark()
     result = vm.run(["modprobe", "-r", "--", name])
     if result.exit_status:
         said = result.stderr.strip().removeprefix("modprobe: ").removeprefix("FATAL: ").rstrip(".")
-        log = vm.dmesg()[before:]
+        log = vm.dmesg(since=before)
         raise ModuleUnloadError(
             f"modprobe -r {name}: {said}; see %lsmod for who holds it", module=name, errno=0, records=log
         )

@@ -55,7 +55,7 @@ class Emulator:
         self._qmp = QMPClient("kmodlab")
         self._stderr = os.memfd_create("kmodlab-qemu-stderr", os.MFD_CLOEXEC)
         self._process: process.OwnedProcess | None = None
-        self._watcher: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self, memory: int, root: Path, boot: BootFiles | None) -> None:
         """Start QEMU and return when its monitor answers.
@@ -92,7 +92,8 @@ class Emulator:
             await self._execute("migrate-set-capabilities", _IGNORE_SHARED)
         except (ConnectError, QMPError, EOFError) as error:
             raise MachineError(f"start QEMU: {self.complaint() or error}; ./lab doctor checks this host") from error
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._watch()), loop.create_task(self.console.keep_bounded())]
 
     async def restore(self, state: int) -> None:
         """Bring in the frozen state of a template (an open descriptor, read-only); the guest then runs on from there.
@@ -149,10 +150,10 @@ class Emulator:
 
     async def stop(self) -> None:
         """End QEMU and close every descriptor; safe to call at any time and more than once."""
-        if self._watcher:
-            self._watcher.cancel()
+        for task in self._tasks:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+                await task
         if self._process:
             self._process.let_go()
             with contextlib.suppress(TimeoutError):
@@ -160,7 +161,6 @@ class Emulator:
             self._process.close()
         with contextlib.suppress(Exception):
             await self._qmp.disconnect()
-        self.console.read()
         for end in (self.agent, self._agent_of_qemu, self._monitor, self._monitor_of_qemu):
             end.close()
         self.console.close()
@@ -239,13 +239,12 @@ def _may_change_user() -> bool:
     return process.run((*probe, "--bounding-set", "-all", "true"), timeout=10).exit_status == 0
 
 
-def lost_error(reason: str, emulator: Emulator) -> MachineLost:
-    """Return the error for a machine that is lost, with the end of its log."""
+def lost_error(reason: str) -> MachineLost:
+    """Return the error for a machine that is lost."""
     words = {
         "panic": "the kernel panicked",
         "killed": "QEMU was killed from outside or ended by itself",
         "ended": "the guest shut itself down",
         "hung": "the guest no longer answers",
     }.get(reason, reason)
-    records = emulator.console.read()
-    return MachineLost(f"use machine: {words}; reset() gives a fresh one", reason=reason, records=records[-200:])
+    return MachineLost(f"use machine: {words}; reset() gives a fresh one", reason=reason)

@@ -31,6 +31,7 @@ from kmodlab.errors import (
 )
 from kmodlab.guest.session import CommandResult, Session
 from kmodlab.machine import provision, refusals
+from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
 from kmodlab.machine.template import Template
 from kmodlab.records.dependencies import DependencyGraph
@@ -114,7 +115,7 @@ class Machine:
         self._emulator: Emulator | None = None
         self._session: Session | None = None
         self._state = State.NEW
-        self._log: list[KmsgRecord] = []
+        self._console: Console | None = None
         self._log_start = 0
         self._files: dict[str, ModuleFile] = {}
 
@@ -149,6 +150,7 @@ class Machine:
 
     def _clone(self, template: Template) -> None:
         emulator = self._emulator = Emulator(template.hardware)
+        self._console = emulator.console
         _started.add(self)
         aio.call(emulator.start(template.memory(), template.image.root, boot=None), timeout=30)
         state = template.open_state()
@@ -163,7 +165,7 @@ class Machine:
             raise MachineError(f"start machine: {words}; try again, or run ./lab setup") from None
         session.identify(mac=f"52:54:00:{secrets.token_bytes(3).hex(':')}")
         self._files.clear()
-        self._log_start = len(emulator.console.read())
+        self._log_start = emulator.console.mark()
         self._state = State.RUNNING
 
     def reset(self) -> Self:
@@ -179,7 +181,6 @@ class Machine:
             session.close()
         if emulator:
             aio.call(emulator.stop())
-            self._log = list(emulator.console.read())
         self._state = State.CLOSED
 
     close = kill
@@ -243,12 +244,12 @@ class Machine:
             CommandTimeout: it did not end in time.
             MachineLost: the machine ended meanwhile.
         """
-        before = len(self._records())
+        before = self.log_mark()
         with self._talking() as session:
             try:
                 result = session.run(command, timeout, stdin=stdin, on_output=on_output)
             except CommandTimeout as late:
-                late.records = tuple(self._records()[before:])
+                late.records = tuple(self._records(before))
                 raise
             self._await_log(result.log_time)
         return result
@@ -313,12 +314,12 @@ class Machine:
         file = module.file if isinstance(module, ModuleArtifact) else read_module(data)
         name = file.name
         line = refusals.parameter_line(name, file, parameters)
-        before = len(self._records())
+        before = self.log_mark()
         with self._talking() as session:
             done = session.push_and_load(data, f"{HOME}/{name}.ko", line)
             self._await_log(done.log_time)
         self._raise_on_fault(f"insmod {name}.ko", before)
-        log = self._records()[before:]
+        log = self._records(before)
         if not done.ok:
             raise refusals.load_refused(name, done, log, file=file, release=self.kernel.release)
         self._files[name] = file
@@ -332,13 +333,13 @@ class Machine:
             ModuleUnloadError: the kernel refused: it is in use, or not loaded.
             KernelOops: the kernel reported a fault while the module's exit ran.
         """
-        before = len(self._records())
+        before = self.log_mark()
         with self._talking() as session:
             done = session.delete(name.replace("-", "_"))
             self._await_log(done.log_time)
         self._raise_on_fault(f"rmmod {name}", before)
         if not done.ok:
-            raise refusals.unload_refused(name, done, self.lsmod(), self._records()[before:])
+            raise refusals.unload_refused(name, done, self.lsmod(), self._records(before))
 
     @_require(State.RUNNING)
     def modprobe(self, name: str, /, **parameters: Parameter) -> LoadedModule:
@@ -348,7 +349,7 @@ class Machine:
             ModuleLoadError: there is none of that name, or the kernel refused it.
         """
         line = refusals.parameter_line(name, None, parameters)
-        before = len(self._records())
+        before = self.log_mark()
         result = self.run(["modprobe", "--", name, *line.split()])
         self._raise_on_fault(f"modprobe {name}", before)
         if result.exit_status:
@@ -357,7 +358,7 @@ class Machine:
                 f"modprobe {name}: {said}; look for its name with: find /lib/modules -name '*.ko*'",
                 module=name,
                 errno=0,
-                records=self._records()[before:],
+                records=self._records(before),
             )
         return self._row(name)
 
@@ -375,13 +376,20 @@ class Machine:
 
     # -- What the kernel says ---------------------------------------------------------------------------------------
 
-    def dmesg(self, *, boot: bool = False) -> KernelLog:
+    def log_mark(self) -> int:
+        """Return the number that the log's next record will have; see `dmesg`."""
+        return self._console.mark() if self._console else 0
+
+    def dmesg(self, *, boot: bool = False, since: int | None = None) -> KernelLog:
         """Return the kernel's log since this machine is yours, up to its last line, also after a panic.
+
+        Of a very long log the beginning and the end are there, with one record in between that says so.
 
         Args:
             boot: put what the frozen machine logged while it booted in front.
+            since: only what came after `log_mark` had returned this.
         """
-        records = self._records()
+        records = self._records(since)
         if boot and self._template:
             records = [*parse_console(self._template.console().decode(errors="replace")), *records]
         return KernelLog(records, caption="Kernel log", columns=KmsgRecord.COLUMNS)
@@ -417,10 +425,10 @@ class Machine:
             AssertionError: the block ended without one.
         """
         caught: list[Oops] = []
-        before = len(self._records())
+        before = self.log_mark()
         with contextlib.suppress(KernelOops, MachineLost, CommandTimeout):
             yield caught
-        oops = find_oops(self._records()[before:])
+        oops = find_oops(self._records(before))
         if oops is None:
             raise AssertionError("expect_oops: the kernel reported no fault in this block")
         caught.append(oops)
@@ -443,19 +451,19 @@ class Machine:
     def _lost(self) -> MachineLost:
         self._state = State.LOST
         emulator = self._running()
-        error = lost_error(emulator.lost or "killed", emulator)
+        error = lost_error(emulator.lost or "killed")
         error.records = tuple(self._records())
         return error
 
     def _await_log(self, log_time: float) -> None:
         aio.call(self._running().console.reach(log_time), timeout=10)
 
-    def _records(self) -> list[KmsgRecord]:
-        records = self._emulator.console.read() if self._emulator else self._log
-        return records[self._log_start :]
+    def _records(self, since: int | None = None) -> list[KmsgRecord]:
+        start = self._log_start if since is None else since
+        return self._console.since(start) if self._console else []
 
     def _raise_on_fault(self, what: str, before: int) -> None:
-        oops = find_oops(self._records()[before:])
+        oops = find_oops(self._records(before))
         if oops:
             raise KernelOops(
                 f"{what}: {oops.title}; the kernel is damaged: look at vm.dmesg(), then vm.reset()",
