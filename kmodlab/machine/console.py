@@ -106,16 +106,19 @@ class Console:
             return
         backlog = os.fstat(self._fd).st_size - self._position
         if backlog > _BACKLOG:
-            self._skip(backlog - _KEPT_BYTES)
+            self._skip(backlog)
         while piece := os.pread(self._fd, _PIECE, self._position):
             self._position += len(piece)
             self._keep(self._parser.feed(piece))
         if self._position > _BACKLOG:
             _libc.fallocate(self._fd, _PUNCH_HOLE, ctypes.c_long(0), ctypes.c_long(self._position - _BACKLOG))
 
-    def _skip(self, count: int) -> None:
-        """Leave so many bytes unread, and say so in the log."""
-        self._position += count
+    def _skip(self, backlog: int) -> None:
+        """Read the beginning of a flood, leave its middle unread, and say so in the log."""
+        begin = os.pread(self._fd, _PIECE, self._position)
+        self._keep(self._parser.feed(begin))
+        count = backlog - len(begin) - _KEPT_BYTES
+        self._position += len(begin) + count
         self._keep([*self._parser.close(), self._notice(f"{count} bytes of a flood are left out here")])
 
     def _notice(self, text: str) -> KmsgRecord:
