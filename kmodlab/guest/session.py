@@ -22,7 +22,7 @@ from kmodlab.config import settings
 from kmodlab.errors import CommandTimeout, TransferError, UsageError
 from kmodlab.guest.channel import OUTPUT_LIMIT, Channel, TaskResult
 
-__all__ = ["CommandResult", "LoadResult", "Session"]
+__all__ = ["CommandResult", "LoadResult", "Session", "parse_snapshot"]
 
 FILE_LIMIT = 256 << 20
 
@@ -257,7 +257,7 @@ class Session:
         if done.cut:
             raise TransferError(f"read {len(patterns)} files: more than {limit} bytes; ask for fewer")
         _checked(done, "read", f"{len(patterns)} files")
-        return _parse_snapshot(done.stdout)
+        return parse_snapshot(done.stdout)
 
     def _ask_kernel(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float | None) -> LoadResult:
         seconds = settings().command_timeout if timeout is None else timeout
@@ -332,7 +332,8 @@ def _write_atomically(local: Path, content: bytes) -> None:
         raise TransferError(f"pull to {local}: {_reason(number)}; choose another place", errno=number) from None
 
 
-def _parse_snapshot(text: bytes) -> dict[str, bytes]:
+def parse_snapshot(text: bytes) -> dict[str, bytes]:
+    """Return the files in what ``@snapshot`` printed, by path; those that could not be read are left out."""
     files: dict[str, bytes] = {}
     at = 0
     while at < len(text):
