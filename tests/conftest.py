@@ -67,8 +67,11 @@ def lab_module(kernel: KernelBuild) -> Callable[[str], ModuleArtifact]:
 
 def children() -> set[int]:
     """The processes that this one has started and that have not been waited for."""
-    tasks = Path("/proc/self/task").iterdir()
-    return {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    found: set[int] = set()
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # the thread has ended meanwhile
+            found |= {int(pid) for pid in (task / "children").read_text().split()}
+    return found
 
 
 def descriptors() -> set[tuple[str, str]]:

@@ -137,6 +137,10 @@ class Emulator:
         """Send the guest a non-maskable interrupt."""
         await self._execute("inject-nmi")
 
+    async def monitor(self, line: str) -> str:
+        """Return what QEMU's monitor for people answers to a line; only it can read virtual memory."""
+        return str(await self._execute("human-monitor-command", {"command-line": line}))
+
     @property
     def pid(self) -> int | None:
         """The process id of QEMU itself, or None if it has ended."""

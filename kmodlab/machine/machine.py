@@ -33,6 +33,7 @@ from kmodlab.guest.session import CommandResult, Session
 from kmodlab.machine import provision, refusals
 from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
+from kmodlab.machine.outside import Outside, look
 from kmodlab.machine.template import Template
 from kmodlab.records.dependencies import DependencyGraph
 from kmodlab.records.elf import ModuleFile, read_module
@@ -413,6 +414,17 @@ class Machine:
         rows = self.lsmod()
         graph = DependencyGraph.from_rows(rows, self._module_files(rows))
         return graph.around(*names) if names else graph
+
+    @_require(State.RUNNING)
+    def outside(self) -> Outside:
+        """Return the kernel's list of modules and its taint as they stand in the machine's memory.
+
+        Nothing in the guest is asked, so nothing in the guest can lie about it; but a module that takes itself off the
+        list is not on it.
+        """
+        assert self._template is not None
+        work = look(self._running(), self.kernel, self._template.symbols())
+        return aio.call(work, timeout=120)
 
     @contextlib.contextmanager
     def expect_oops(self) -> Iterator[list[Oops]]:

@@ -16,6 +16,7 @@ import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -27,11 +28,12 @@ from kmodlab.guest.session import Session
 from kmodlab.machine import frozen, qemu
 from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
+from kmodlab.machine.outside import SYMBOLS
 from kmodlab.progress import step
 
 __all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
 
-_FORM = 2  # raise it when the same inputs make another template
+_FORM = 3  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
 _WARM_UP = """
@@ -98,8 +100,12 @@ class Template:
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
-    def _manifest(self) -> dict[str, int]:
-        manifest: dict[str, int] = json.loads((self.folder / "template.json").read_text())
+    def symbols(self) -> dict[str, int]:
+        """Return the addresses of the kernel's variables that are read from outside."""
+        return dict(self._manifest()["symbols"])
+
+    def _manifest(self) -> dict[str, Any]:
+        manifest: dict[str, Any] = json.loads((self.folder / "template.json").read_text())
         return manifest
 
 
@@ -169,8 +175,9 @@ def _make(template: Template, boot_timeout: float) -> None:
         folder.mkdir()
         memory = frozen.new_memory(template.hardware.memory)
         try:
-            _boot_and_freeze(template, folder, memory, boot_timeout)
+            symbols = _boot_and_freeze(template, folder, memory, boot_timeout)
             manifest = {
+                "symbols": symbols,
                 "memory": frozen.save(memory, folder / "memory"),
                 "state": frozen.checksum((folder / "state").read_bytes()),
             }
@@ -180,8 +187,12 @@ def _make(template: Template, boot_timeout: float) -> None:
         folder.rename(template.folder)
 
 
-def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> None:
-    """Boot a machine in `memory`, make it ready, and leave its state and its console's text in `folder`."""
+def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> dict[str, int]:
+    """Boot a machine in `memory`, make it ready, and leave its state and its console's text in `folder`.
+
+    Returns:
+        The addresses of `SYMBOLS`, taken before anybody could have changed what tells them.
+    """
     boot = BootFiles(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
     emulator = Emulator(template.hardware)
     state = os.open(folder / "state", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -189,12 +200,20 @@ def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout
         aio.call(emulator.start(memory, template.image.root, boot), timeout=boot_timeout)
         session = _await_agent(emulator, time.monotonic() + boot_timeout)
         session.run(_WARM_UP, timeout=boot_timeout)
+        symbols = _symbols(session)
         session.close()
         aio.call(emulator.freeze(state), timeout=60)
         (folder / "console").write_text(emulator.console.text())
     finally:
         os.close(state)
         aio.call(emulator.stop())
+    return symbols
+
+
+def _symbols(session: Session) -> dict[str, int]:
+    text = session.run(["grep", "-wE", "|".join(SYMBOLS), "/proc/kallsyms"]).stdout
+    rows = (line.split() for line in text.splitlines())
+    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[2] in SYMBOLS}
 
 
 def _await_agent(emulator: Emulator, deadline: float) -> Session:

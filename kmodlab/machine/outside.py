@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+"""What a machine's memory says, read from outside: the kernel's list of modules and its taint.
+
+A module may patch whatever answers inside the guest: the agent, a system call, ``/proc``. This view asks nobody in the
+guest. QEMU's monitor reads the virtual memory of the stopped machine, at addresses and offsets that were taken before
+any module of a student's was loaded: symbols from the frozen machine, the layout of ``struct module`` from the
+kernel's headers, by the compiler.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from functools import cache as once
+
+from kmodlab.build.build import build
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.source import ModuleSource
+from kmodlab.errors import MachineError
+from kmodlab.machine.emulator import Emulator
+from kmodlab.records.taint import Taint
+
+__all__ = ["SYMBOLS", "Outside", "look"]
+
+SYMBOLS = ("modules", "tainted_mask")
+"""What must be known of ``/proc/kallsyms``."""
+
+_LAYOUT = """
+#include <linux/module.h>
+
+const unsigned long kmodlab_layout[] = {
+	offsetof(struct module, state), offsetof(struct module, list), offsetof(struct module, name),
+};
+
+static int __init layout_init(void)
+{
+	return kmodlab_layout[0] ? 0 : -EPERM;
+}
+
+module_init(layout_init);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Says how struct module is laid out; it is never loaded");
+"""
+_NAME_BYTES = 56  # MODULE_NAME_LEN of a 64-bit kernel
+_MOST = 10_000  # a list that is longer has been tied into a knot
+_STATES = ("Live", "Loading", "Unloading", "Unformed")  # enum module_state
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The guest's kernel, seen in its memory.
+
+    Attributes:
+        modules: the names on the kernel's list, newest first.
+        states: the state of each, in the words of ``/proc/modules``.
+        taint: its taint flags.
+        whole: false if the list does not come back to its head, so somebody has damaged it.
+    """
+
+    modules: tuple[str, ...]
+    states: tuple[str, ...]
+    taint: Taint
+    whole: bool = True
+
+
+@once
+def _layout(kernel: KernelBuild) -> tuple[int, int, int]:
+    """Offsets of ``state``, ``list`` and ``name`` in ``struct module``: what the compiler made of the headers."""
+    from elftools.elf.elffile import ELFFile
+
+    built = build(ModuleSource.from_text("kmodlab_layout", _LAYOUT), kernel)
+    elf = ELFFile(io.BytesIO(built.path.read_bytes()))
+    symbol = elf.get_section_by_name(".symtab").get_symbol_by_name("kmodlab_layout")[0]
+    data = elf.get_section(symbol["st_shndx"]).data()
+    state, link, name = (int.from_bytes(data[symbol["st_value"] + 8 * i :][:8], "little") for i in range(3))
+    return state, link, name
+
+
+async def look(emulator: Emulator, kernel: KernelBuild, symbols: dict[str, int]) -> Outside:
+    """Stop the machine, read its memory, let it run on.
+
+    Args:
+        emulator: the running machine.
+        kernel: what it runs.
+        symbols: the addresses of `SYMBOLS`.
+
+    Raises:
+        MachineError: the memory cannot be read there.
+    """
+    layout = _layout(kernel)
+    await emulator.pause()
+    try:
+        modules, whole = await _walk(emulator, symbols["modules"], layout)
+        taint = Taint((await _read(emulator, symbols["tainted_mask"], 1))[0])
+    finally:
+        await emulator.resume()
+    return Outside(tuple(name for name, _ in modules), tuple(state for _, state in modules), taint, whole)
+
+
+async def _walk(emulator: Emulator, head: int, layout: tuple[int, int, int]) -> tuple[list[tuple[str, str]], bool]:
+    """Follow the list of modules from its head; return names and states, and whether it comes back to the head."""
+    state_at, link_at, name_at = layout
+    words = (name_at + _NAME_BYTES) // 8
+    found: list[tuple[str, str]] = []
+    link = (await _read(emulator, head, 1))[0]
+    seen = {head}
+    while link not in seen and len(found) < _MOST:
+        seen.add(link)
+        try:
+            record = b"".join(word.to_bytes(8, "little") for word in await _read(emulator, link - link_at, words))
+        except MachineError:
+            return found, False
+        name = record[name_at : name_at + _NAME_BYTES].partition(b"\0")[0].decode(errors="backslashreplace")
+        state = int.from_bytes(record[state_at : state_at + 4], "little")
+        found.append((name, _STATES[state] if state < len(_STATES) else f"state {state}"))
+        link = int.from_bytes(record[link_at : link_at + 8], "little")
+    return found, link == head
+
+
+async def _read(emulator: Emulator, address: int, words: int) -> list[int]:
+    """Read 64-bit words of the guest's virtual memory."""
+    text = await emulator.monitor(f"x /{words}gx {address:#x}")
+    values = [int(word, 16) for line in text.splitlines() for word in re.findall(r"0x[0-9a-f]{16}", line)]
+    if len(values) != words:
+        raise MachineError(f"read the guest's memory at {address:#x}: {text.strip() or 'nothing there'}; try again")
+    return values
