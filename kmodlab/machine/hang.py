@@ -1,0 +1,334 @@
+# SPDX-License-Identifier: MIT
+"""Tasks of the guest under a time limit that is fair, and where one is that never ends.
+
+The limit counts the time that the machine could run (`Pulse`), so a busy host lengthens it. When it is over, the
+place is looked for while the task still hangs, in this order:
+
+1. the stacks of the task's processes (``/proc/PID/stack``) and the processors' (``sysrq l``): told by the guest;
+2. if the guest does not answer, an NMI from outside, at which its kernel panics with a backtrace (it was booted with
+   ``unknown_nmi_panic``). That this was needed, and the panic, are the host's own evidence; the trace is the console's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from kmodlab import aio
+from kmodlab.errors import MachineLost
+from kmodlab.guest.channel import OUTPUT_LIMIT, Channel, TaskResult
+from kmodlab.guest.session import parse_snapshot
+from kmodlab.machine.emulator import Emulator
+from kmodlab.machine.pulse import Pulse
+from kmodlab.records.kmsg import KmsgRecord
+from kmodlab.records.report.frames import read_frame
+from kmodlab.records.report.record import Frame
+
+__all__ = ["Stall", "Watched", "busy_processors", "watch"]
+
+T = TypeVar("T")
+
+_BEAT = 0.1
+_PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a question about itself
+_PATIENT_WALL = 6.0  # the limit is over at the latest after so many times its length, whatever the host did
+_SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - not syncing: (?:NMI|Hard LOCKUP)")
+_PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
+_POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
+_TASK = re.compile(r"CPU: \d+ PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
+_LOCKS = re.compile(r"(?:native_queued_spin_lock_slowpath|queued_\w+_lock_slowpath|_raw_(?:spin|read|write)_lock\w*)$")
+
+Manner = Literal["spinning", "sleeping", "silent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A task that did not end, and where it is.
+
+    Attributes:
+        manner: ``spinning`` on a processor, ``sleeping``, or ``silent``: the guest itself no longer answered.
+        trace: innermost frame first; empty if the place could not be found.
+        task: name and number, as ``insmod/137``; empty if unknown.
+        interrupts_off: it spins with interrupts disabled.
+        unkillable: not even SIGKILL ended it.
+        answered: the guest could still tell; false means that it took an NMI to learn this.
+        own: names of the modules whose frames count as the culprit's.
+    """
+
+    manner: Manner
+    trace: tuple[Frame, ...] = ()
+    task: str = ""
+    interrupts_off: bool = False
+    unkillable: bool = False
+    answered: bool = True
+    own: tuple[str, ...] = ()
+
+    @property
+    def depth(self) -> int:
+        """How many frames of the kernel stand before the first of the modules' own; large if there is none."""
+        return next((number for number, frame in enumerate(self.trace) if frame.module in self.own), 1 << 16)
+
+    @property
+    def culprit(self) -> Frame | None:
+        """The innermost frame of the modules' own."""
+        return self.trace[self.depth] if self.depth < len(self.trace) else None
+
+    @property
+    def lock(self) -> bool:
+        """Whether it waits for a spin lock rather than going round a loop of its own."""
+        return self.manner != "sleeping" and any(_LOCKS.search(frame.function) for frame in self.trace[: self.depth])
+
+    @property
+    def waits_in(self) -> str:
+        """The kernel's function that a sleeping task was sent into, such as ``wait_for_completion``."""
+        inner = self.trace[: self.depth] if self.culprit else self.trace
+        return inner[-1].function if inner and self.manner == "sleeping" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What came of a task under a limit.
+
+    Attributes:
+        result: its result, or None if it did not end.
+        stall: where it is then.
+        pulse: what time the machine had.
+    """
+
+    result: TaskResult | None
+    stall: Stall | None
+    pulse: Pulse
+
+
+def watch(
+    emulator: Emulator,
+    channel: Channel,
+    argv: Sequence[str],
+    *,
+    limit: float,
+    own: Iterable[str] = (),
+    stdin: bytes = b"",
+    output_limit: int = OUTPUT_LIMIT,
+) -> Watched:
+    """Run a task in the guest, for at most `limit` seconds of the machine's own time.
+
+    Args:
+        emulator, channel: the machine.
+        argv: as for `Channel.task`.
+        limit: seconds.
+        own: names of the modules that may be to blame.
+        stdin: what the task reads.
+        output_limit: bytes that it may print.
+
+    Raises:
+        MachineLost: QEMU ended, or the guest panicked by itself.
+    """
+    return aio.call(_watch(emulator, channel, argv, limit, tuple(own), stdin, output_limit))
+
+
+async def _watch(
+    emulator: Emulator,
+    channel: Channel,
+    argv: Sequence[str],
+    limit: float,
+    own: tuple[str, ...],
+    stdin: bytes,
+    output_limit: int,
+) -> Watched:
+    pulse = Pulse(emulator.pid)
+    task = asyncio.ensure_future(channel.task(argv, stdin=stdin, limit=output_limit))
+    try:
+        while pulse.lived < limit and pulse.wall < limit * _PATIENT_WALL:
+            if (await asyncio.wait({task}, timeout=_BEAT))[0]:
+                return Watched(task.result(), None, pulse)
+            pulse.beat()
+        stall = await _examine(emulator, channel, pulse, own)
+        if task.done() and not task.exception():
+            return Watched(task.result(), None, pulse)  # it ended while its place was looked for
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+    if stall.answered and not emulator.lost and stall.task:
+        stall = await _still_there(channel, pulse, stall)
+    return Watched(None, stall, pulse)
+
+
+async def _within(pulse: Pulse, coroutine: Coroutine[Any, Any, T], patience: float = _PATIENCE) -> T:
+    """Wait for something for so many seconds of the machine's time.
+
+    Raises:
+        TimeoutError: it did not come.
+    """
+    task = asyncio.ensure_future(coroutine)
+    end, wall = pulse.lived + patience, pulse.wall + patience * _PATIENT_WALL
+    try:
+        while pulse.beat() < end and pulse.wall < wall:
+            if (await asyncio.wait({task}, timeout=_BEAT))[0]:
+                return task.result()
+    finally:
+        task.cancel()
+        with contextlib.suppress(Exception, asyncio.CancelledError):
+            await asyncio.wait({task}, timeout=0.1)
+    raise TimeoutError
+
+
+async def _examine(emulator: Emulator, channel: Channel, pulse: Pulse, own: tuple[str, ...]) -> Stall:
+    try:
+        await _within(pulse, channel.ping(60))
+        stalls = [
+            *await _within(pulse, _processors(emulator, channel, own)),
+            *await _within(pulse, _sleepers(channel, own)),
+        ]
+        if stalls:
+            return min(stalls, key=lambda stall: stall.depth)
+    except (TimeoutError, MachineLost):
+        if emulator.lost:
+            raise MachineLost("watch a task: the machine ended meanwhile", reason=emulator.lost) from None
+    else:
+        return Stall("sleeping", own=own)
+    return await _by_nmi(emulator, pulse, own)
+
+
+async def _processors(emulator: Emulator, channel: Channel, own: tuple[str, ...]) -> list[Stall]:
+    """What the guest's processors are at (``echo l > /proc/sysrq-trigger``): those that are in one of the modules."""
+    before = emulator.console.mark()
+    done = await channel.task(["bash", "-c", "echo l >/proc/sysrq-trigger"])
+    await emulator.console.reach(done.log_time)
+    stalls = backtraces(emulator.console.since(before), own)
+    return [stall for stall in stalls if stall.culprit]
+
+
+async def _by_nmi(emulator: Emulator, pulse: Pulse, own: tuple[str, ...]) -> Stall:
+    """Make the kernel panic from outside, and return where its processors were."""
+    before = emulator.console.mark()
+    await emulator.inject_nmi()
+
+    async def printed() -> None:
+        # The panic waits a second for the other processors; in an NMI its text is printed only at its very end.
+        while not any(_PANIC_END.match(record.text) for record in emulator.console.since(before)):
+            await asyncio.sleep(0.05)
+
+    with contextlib.suppress(TimeoutError):
+        await _within(pulse, printed(), 3.0)
+    found = backtraces(emulator.console.since(before), own, answered=False)
+    return min(found, key=lambda stall: stall.depth, default=Stall("silent", answered=False, own=own))
+
+
+def backtraces(records: Sequence[KmsgRecord], own: tuple[str, ...], *, answered: bool = True) -> list[Stall]:
+    """Return what each processor was at, from the backtraces that an NMI made them print."""
+    starts = [number for number, record in enumerate(records) if _SECTION.search(record.text)]
+    found = []
+    for start, end in pairwise([*starts, len(records)]):
+        texts = [record.text for record in records[start:end]]
+        if not any("write_sysrq_trigger" in text for text in texts):
+            found.append(_backtrace(texts, own, answered))
+    return found
+
+
+def _backtrace(texts: Sequence[str], own: tuple[str, ...], answered: bool) -> Stall:
+    frames: list[Frame] = []
+    task, flags = "", 0x200
+    for text in texts:
+        if named := _TASK.search(text):
+            task = f"{named[2]}/{named[1]}"
+        if pointer := _POINTER.search(text):
+            # What stands before is the interrupt's own way.
+            first = read_frame(f" {pointer[1]}")
+            frames = [_exact(first)] if first else []
+        elif "RIP: 0033" in text:
+            break
+        elif frames and (frame := read_frame(text)) and frame.reliable:
+            frames.append(frame)
+        elif mask := re.search(r"EFLAGS: ([0-9a-f]+)", text):
+            flags = int(mask[1], 16)
+    manner: Manner = "spinning" if frames else "silent"
+    return Stall(manner, tuple(frames), task, interrupts_off=not flags & 0x200, answered=answered, own=own)
+
+
+def _exact(frame: Frame) -> Frame:
+    return Frame(frame.function, frame.offset, frame.size, frame.module, exact=True)
+
+
+async def _sleepers(channel: Channel, own: tuple[str, ...]) -> list[Stall]:
+    """What the agent's tasks sleep in: all their processes and threads, from ``/proc``."""
+    stats = await _snapshot(channel, ["/proc/self/stat", "/proc/[0-9]*/stat"])
+    mine = _stat(stats.pop("/proc/self/stat", ""))  # a child of the agent, as the task that hangs is
+    processes = {process.pid: process for process in map(_stat, stats.values()) if process.pid}
+    tree = [pid for pid in processes if pid != mine.pid and _descends(pid, mine.parent, processes)]
+    patterns = [f"/proc/{pid}/task/*/{name}" for pid in tree for name in ("stat", "stack")]
+    files = await _snapshot(channel, patterns) if patterns else {}
+    found = []
+    for path, text in files.items():
+        process = _stat(text) if path.endswith("/stat") else _NOBODY
+        if process.state in {"", "Z", "X"}:
+            continue
+        lines = files.get(path.removesuffix("stat") + "stack", "").splitlines()
+        trace = tuple(frame for line in lines if (frame := read_frame(" " + line.removeprefix("[<0>] "))))
+        manner: Manner = "spinning" if process.state == "R" else "sleeping"
+        found.append(Stall(manner, trace, f"{process.name}/{process.pid}", own=own))
+    return sorted(found, key=lambda stall: (stall.depth, stall.manner, not stall.trace))
+
+
+async def _snapshot(channel: Channel, patterns: Sequence[str]) -> dict[str, str]:
+    done = await channel.task(["@snapshot", *patterns], cwd="/")
+    return {path: content.decode(errors="replace") for path, content in parse_snapshot(done.stdout).items()}
+
+
+class _Process(NamedTuple):
+    pid: int = 0
+    name: str = ""
+    state: str = ""
+    parent: int = 0
+
+
+_NOBODY = _Process()
+
+
+def _stat(text: str) -> _Process:
+    """What ``/proc/PID/stat`` says; `_NOBODY` for damaged text."""
+    found = re.match(r"(\d+) \((.*)\) (\w) (\d+) ", text, re.DOTALL)
+    return _Process(int(found[1]), found[2], found[3], int(found[4])) if found else _NOBODY
+
+
+def _descends(pid: int, ancestor: int, processes: Mapping[int, _Process]) -> bool:
+    for _ in processes:
+        parent = processes.get(pid, _NOBODY).parent
+        if parent == ancestor:
+            return True
+        pid = parent
+    return False
+
+
+async def _still_there(channel: Channel, pulse: Pulse, stall: Stall) -> Stall:
+    """Add whether the task outlived SIGKILL."""
+    pid = stall.task.rpartition("/")[2]
+    try:
+        files = await _within(pulse, _snapshot(channel, [f"/proc/{pid}/stat"]))
+    except (TimeoutError, MachineLost):
+        return _unkillable(stall)
+    gone = all(_stat(text).state in {"", "Z", "X"} for text in files.values())
+    return stall if gone else _unkillable(stall)
+
+
+def _unkillable(stall: Stall) -> Stall:
+    return Stall(stall.manner, stall.trace, stall.task, stall.interrupts_off, True, stall.answered, stall.own)
+
+
+def busy_processors(pid: int | None, seconds: float, wait: Callable[[float], object]) -> tuple[int, ...]:
+    """Return the virtual processors that were on a host's processor for nearly all of their time. Host's evidence.
+
+    Args:
+        pid: of QEMU.
+        seconds: for how long to look.
+        wait: lets that time pass.
+    """
+    pulse = Pulse(pid)
+    steps = max(1, round(seconds / _BEAT))
+    for _ in range(steps):
+        wait(seconds / steps)
+        pulse.beat()
+    return tuple(number for number, busy in pulse.busy.items() if busy > 0.8 * pulse.lived and pulse.lived > 0)
