@@ -24,7 +24,8 @@ __all__ = ["Allocation", "Ledger", "LedgerBuilder", "Total", "merge"]
 _FREED_KEPT = 10_000
 _POINTS = 4_000
 _PAGE = 4096
-# Above these in struct trace_entry's common_flags the event came from a hard or soft interrupt.
+_SKBS = frozenset({"__alloc_skb", "skb_clone", "build_skb", "__build_skb", "napi_build_skb", "slab_build_skb"})
+# Bits of struct trace_entry's flags: the event came from a hard or soft interrupt.
 _CONTEXT = 0x8 | 0x10
 
 
@@ -274,6 +275,7 @@ class LedgerBuilder:
             self._end(space, address, event.seconds, "a function that tells no address")
         owner = self.owners.of(stack, kind)
         if owner is not None:
+            kind = "skb" if kind == "slab" and not _SKBS.isdisjoint(owner.via) else kind
             record = Allocation(kind, size, address, event.seconds, event.number("common_pid"), *self._placed(owner))
             self._enter(space, address, pages, record)
 
@@ -335,7 +337,9 @@ class LedgerBuilder:
         count = event.number("nr")
         for address in addresses[:count]:
             self._free("slab", address, event, "kmem_cache_free_bulk")
-        self.doubts.unlisted += max(count - len(addresses), 0)
+        # What kfree_rcu() was given was known when it was called; it frees hundreds at once.
+        if not self.owners.name(event.number("caller")).startswith(("kfree_rcu", "kvfree_rcu", "kvfree_bulk")):
+            self.doubts.unlisted += max(count - len(addresses), 0)
 
     def _destroy_cache(self, event: TraceEvent) -> None:
         address = event.number("cache")

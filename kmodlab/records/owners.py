@@ -27,26 +27,30 @@ _INTERRUPT_NAMES = frozenset(
     ]
 )
 # The kernel's own allocators at work: what they take stays theirs, what they hand out is an event of its own.
-_ALLOCATORS = frozenset(
-    [
-        "__vmalloc_node_range",
-        "__vmalloc_area_node",
-        "__get_vm_area_node",
-        "alloc_vmap_area",
-        "vmap",
-        "vm_map_ram",
-        "vmap_pages_range_noflush",
-        "pcpu_alloc",
-        "pcpu_populate_chunk",
-        "pcpu_create_chunk",
-        "pcpu_balance_workfn",
-        "kmem_cache_create",
-        "kmem_cache_create_usercopy",
-        "__kmem_cache_create_args",
-        "create_cache",
-        "__kmem_cache_create",
-    ]
-)
+_ALLOCATORS = {
+    "vmalloc": frozenset(
+        [
+            "__vmalloc_node_range",
+            "__vmalloc_area_node",
+            "__get_vm_area_node",
+            "alloc_vmap_area",
+            "vmap",
+            "vm_map_ram",
+            "vmap_pages_range_noflush",
+        ]
+    ),
+    "percpu": frozenset(["pcpu_alloc", "pcpu_populate_chunk", "pcpu_create_chunk", "pcpu_balance_workfn"]),
+    "cache": frozenset(
+        [
+            "kmem_cache_create",
+            "kmem_cache_create_usercopy",
+            "__kmem_cache_create_args",
+            "create_cache",
+            "__kmem_cache_create",
+            "do_kmem_cache_create",
+        ]
+    ),
+}
 _PAGE_ALLOCATORS = frozenset(
     [
         "allocate_slab",
@@ -59,6 +63,11 @@ _PAGE_ALLOCATORS = frozenset(
         "___kmalloc_large_node",
         "kmalloc_order",
         "kmalloc_order_trace",
+        "__napi_alloc_skb",
+        "napi_alloc_skb",
+        "__netdev_alloc_skb",
+        "__netdev_alloc_frag_align",
+        "__napi_alloc_frag_align",
         "page_frag_alloc_align",
         "__page_frag_alloc_align",
         "__page_frag_cache_refill",
@@ -102,7 +111,6 @@ _TREES = frozenset(
         "xas_expand",
     ]
 )
-_OWN_KINDS = frozenset({"vmalloc", "percpu", "cache"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +257,7 @@ def _belongs(inner: list[str], kind: str) -> bool:
     names = set(inner)
     if names & _CACHES:
         return False
-    if kind not in _OWN_KINDS and names & _ALLOCATORS:
+    if any(names & functions for allocator, functions in _ALLOCATORS.items() if allocator != kind):
         return False
     if kind == "pages" and names & _PAGE_ALLOCATORS:
         return False

@@ -187,8 +187,13 @@ def _code_sections(data: bytes) -> Iterator[CodeSection]:
         flags = header["sh_flags"]
         if flags & _EXECUTABLE and flags & _ALLOCATED and header["sh_size"]:
             yield CodeSection(
-                name, header["sh_size"], header["sh_addralign"] or 1, tuple(sorted(functions.get(index, [])))
+                name, header["sh_size"], header["sh_addralign"] or 1, tuple(_in_order(functions.get(index, [])))
             )
+
+
+def _in_order(functions: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """Sort functions, and put the name in the source before the one that the loader looks for at the same place."""
+    return sorted(functions, key=lambda one: (one[0], one[2] in {"init_module", "cleanup_module"}, one[2]))
 
 
 def _functions(
