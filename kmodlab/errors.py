@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kmodlab.build.diagnostics import Diagnostic
     from kmodlab.records.kmsg import KmsgRecord
+    from kmodlab.records.report import Report
 
 __all__ = [
     "BootTimeout",
@@ -260,11 +261,15 @@ class KernelOops(GuestError):
     Attributes:
         title: the fault in one line, worded as kernel triage words it.
         records: the report, line by line.
+        report: the same, read and decoded.
     """
 
-    def __init__(self, message: str, *, title: str, records: Sequence[KmsgRecord] = ()) -> None:
+    def __init__(
+        self, message: str, *, title: str, records: Sequence[KmsgRecord] = (), report: Report | None = None
+    ) -> None:
         super().__init__(message, records=records)
         self.title = title
+        self.report = report
 
 
 class RecordParseError(KmodlabError, ValueError):

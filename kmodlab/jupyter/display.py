@@ -10,7 +10,16 @@ from typing import Any, ClassVar
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.diagnostics import Diagnostic
-from kmodlab.errors import BootTimeout, BuildError, CommandError, CommandTimeout, GuestError, KmodlabError, MachineLost
+from kmodlab.errors import (
+    BootTimeout,
+    BuildError,
+    CommandError,
+    CommandTimeout,
+    GuestError,
+    KernelOops,
+    KmodlabError,
+    MachineLost,
+)
 from kmodlab.guest.session import CommandResult
 from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
 from kmodlab.records.dependencies import DependencyGraph
@@ -181,6 +190,8 @@ def details(error: KmodlabError, *, output: bool = True) -> View:
         return _diagnostics(error.diagnostics)
     if isinstance(error, CommandError | CommandTimeout) and output:
         view += _streams(error.stdout, error.stderr)
+    if isinstance(error, KernelOops) and error.report is not None:
+        view += View(error.report._repr_html_(), str(error.report))
     if isinstance(error, GuestError | MachineLost) and error.records:
         view += _own_look(_tail(error.records))
     if isinstance(error, BootTimeout) and error.console:

@@ -18,16 +18,19 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 from kmodlab import aio
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.lines import ModuleCode, with_lines
 from kmodlab.config import settings
 from kmodlab.errors import (
     CommandError,
     CommandTimeout,
+    HostSetupError,
     KernelOops,
     MachineError,
     MachineLost,
     MachineStateError,
     ModuleLoadError,
     RecordParseError,
+    SandboxError,
 )
 from kmodlab.guest.session import CommandResult, Session
 from kmodlab.machine import provision, refusals
@@ -41,7 +44,7 @@ from kmodlab.records.kmsg import KernelLog, KmsgRecord, parse_console
 from kmodlab.records.memory import MemorySnapshot
 from kmodlab.records.modinfo import ModInfo
 from kmodlab.records.modules import LoadedModule, parse_modules
-from kmodlab.records.oops import Oops, find_oops
+from kmodlab.records.report import Report, parse_reports
 from kmodlab.records.table import Rows
 from kmodlab.records.taint import Taint
 
@@ -119,6 +122,7 @@ class Machine:
         self._console: Console | None = None
         self._log_start = 0
         self._files: dict[str, ModuleFile] = {}
+        self._code: dict[str, ModuleCode] = {}
 
     # -- Life ---------------------------------------------------------------------------------------------------
 
@@ -166,6 +170,7 @@ class Machine:
             raise MachineError(f"start machine: {words}; try again, or run ./lab setup") from None
         session.identify(mac=f"52:54:00:{secrets.token_bytes(3).hex(':')}")
         self._files.clear()
+        self._code.clear()
         self._log_start = emulator.console.mark()
         self._state = State.RUNNING
 
@@ -315,6 +320,7 @@ class Machine:
         file = module.file if isinstance(module, ModuleArtifact) else read_module(data)
         name = file.name
         line = refusals.parameter_line(name, file, parameters)
+        self._code[name.replace("-", "_")] = ModuleCode.of(module, name, data)
         before = self.log_mark()
         with self._talking() as session:
             done = session.push_and_load(data, f"{HOME}/{name}.ko", line)
@@ -395,6 +401,14 @@ class Machine:
             records = [*parse_console(self._template.console().decode(errors="replace")), *records]
         return KernelLog(records, caption="Kernel log", columns=KmsgRecord.COLUMNS)
 
+    def reports(self) -> Rows[Report]:
+        """Return what the kernel reported since this machine is yours: oopses, warnings, hangs, in their order.
+
+        Of modules loaded by `insmod` from a file or a build the lines of their source are filled in. Like `dmesg` it
+        reads the console, so it works after a panic too.
+        """
+        return self._reports()
+
     @_require(State.RUNNING)
     def taint(self) -> Taint:
         """Return the kernel's taint flags, from ``/proc/sys/kernel/tainted``."""
@@ -427,23 +441,23 @@ class Machine:
         return aio.call(work, timeout=120)
 
     @contextlib.contextmanager
-    def expect_oops(self) -> Iterator[list[Oops]]:
+    def expect_oops(self) -> Iterator[list[Report]]:
         """Turn a fault of the kernel that the lesson wants into data.
 
         Yields:
-            A list that holds the fault after the block.
+            A list that holds, after the block, what the kernel reported in it, see `Report`.
 
         Raises:
-            AssertionError: the block ended without one.
+            AssertionError: the block ended without an oops, a BUG or a panic.
         """
-        caught: list[Oops] = []
+        caught: list[Report] = []
         before = self.log_mark()
         with contextlib.suppress(KernelOops, MachineLost, CommandTimeout):
             yield caught
-        oops = find_oops(self._records(before))
-        if oops is None:
+        found = self._reports(before)
+        if not any(report.oops for report in found):
             raise AssertionError("expect_oops: the kernel reported no fault in this block")
-        caught.append(oops)
+        caught.extend(found)
 
     # -- Inside -------------------------------------------------------------------------------------------------------
 
@@ -475,13 +489,23 @@ class Machine:
         return self._console.since(start) if self._console else []
 
     def _raise_on_fault(self, what: str, before: int) -> None:
-        oops = find_oops(self._records(before))
+        oops = next((report for report in self._reports(before) if report.oops), None)
         if oops:
+            place = f" at {oops.where.file}:{oops.where.line}" if oops.where else ""
             raise KernelOops(
-                f"{what}: {oops.title}; the kernel is damaged: look at vm.dmesg(), then vm.reset()",
+                f"{what}: {oops.title}{place}; the kernel is damaged: look at vm.dmesg(), then vm.reset()",
                 title=oops.title,
                 records=oops.records,
+                report=oops,
             )
+
+    def _reports(self, since: int | None = None) -> Rows[Report]:
+        """What the kernel reported, with the lines of the modules that were loaded from here."""
+        found = parse_reports(self._records(since), modules=self._code)
+        # The report is worth more than its lines: without them where the sandbox refuses.
+        with contextlib.suppress(SandboxError, HostSetupError, RecordParseError):
+            return with_lines(found, self._code.values()) if found else found
+        return found
 
     def _snapshot(self, path: str) -> str:
         with self._talking() as session:
