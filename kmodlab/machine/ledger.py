@@ -210,6 +210,7 @@ class Watch:
         try:
             if self._vm.state is State.RUNNING:
                 self.settle() if settle else self.drain()
+                builder.complete(self._held)
                 self._note_misses()
                 if self._tidy:
                     self._vm.run(probes.tear_down_script(self._probes))

@@ -215,6 +215,12 @@ class LedgerBuilder:
             if handler is not None:
                 handler(event)
 
+    def complete(self, events: Iterable[TraceEvent]) -> None:
+        """Take of later events only what allocations already fed still wait for: their stacks."""
+        for event in events:
+            if self._waiting.get(event.cpu):
+                self.feed((event,))
+
     def note(self, pages: TracePages) -> None:
         """Take over what is missing in some pages."""
         doubts = self.doubts
