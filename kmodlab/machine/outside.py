@@ -68,11 +68,12 @@ class Outside:
 def _layout(kernel: KernelBuild) -> tuple[int, int, int]:
     """Offsets of ``state``, ``list`` and ``name`` in ``struct module``: what the compiler made of the headers."""
     from elftools.elf.elffile import ELFFile
+    from elftools.elf.sections import SymbolTableSection
 
     built = build(ModuleSource.from_text("kmodlab_layout", _LAYOUT), kernel)
     elf = ELFFile(io.BytesIO(built.path.read_bytes()))
     symbols = elf.get_section_by_name(".symtab")
-    assert symbols is not None  # kbuild leaves it in, the loader needs it
+    assert isinstance(symbols, SymbolTableSection)  # kbuild leaves it in, the loader needs it
     symbol = symbols.get_symbol_by_name("kmodlab_layout")[0]
     data = elf.get_section(symbol["st_shndx"]).data()
     state, link, name = (int.from_bytes(data[symbol["st_value"] + 8 * i :][:8], "little") for i in range(3))
