@@ -14,8 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -29,7 +29,7 @@ from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.report.frames import read_frame
 from kmodlab.records.report.record import Frame
 
-__all__ = ["Stall", "Watched", "busy_processors", "watch"]
+__all__ = ["Stall", "Watched", "backtraces", "watch"]
 
 T = TypeVar("T")
 
@@ -57,6 +57,7 @@ class Stall:
         unkillable: not even SIGKILL ended it.
         answered: the guest could still tell; false means that it took an NMI to learn this.
         own: names of the modules whose frames count as the culprit's.
+        log_end: the console's mark before the search, which writes to the log itself.
     """
 
     manner: Manner
@@ -66,6 +67,7 @@ class Stall:
     unkillable: bool = False
     answered: bool = True
     own: tuple[str, ...] = ()
+    log_end: int = 0
 
     @property
     def depth(self) -> int:
@@ -125,7 +127,7 @@ def watch(
         output_limit: bytes that it may print.
 
     Raises:
-        MachineLost: QEMU ended, or the guest panicked by itself.
+        MachineLost: QEMU ended, the guest panicked by itself, or (reason ``starved``) it hardly got to run.
     """
     return aio.call(_watch(emulator, channel, argv, limit, tuple(own), stdin, output_limit))
 
@@ -146,7 +148,10 @@ async def _watch(
             if (await asyncio.wait({task}, timeout=_BEAT))[0]:
                 return Watched(task.result(), None, pulse)
             pulse.beat()
-        stall = await _examine(emulator, channel, pulse, own)
+        if pulse.lived < limit:
+            raise MachineLost("watch a task: this computer left the machine no time to run in", reason="starved")
+        mark = emulator.console.mark()
+        stall = replace(await _examine(emulator, channel, pulse, own), log_end=mark)
         if task.done() and not task.exception():
             return Watched(task.result(), None, pulse)  # it ended while its place was looked for
     finally:
@@ -309,26 +314,6 @@ async def _still_there(channel: Channel, pulse: Pulse, stall: Stall) -> Stall:
     try:
         files = await _within(pulse, _snapshot(channel, [f"/proc/{pid}/stat"]))
     except (TimeoutError, MachineLost):
-        return _unkillable(stall)
+        return replace(stall, unkillable=True)
     gone = all(_stat(text).state in {"", "Z", "X"} for text in files.values())
-    return stall if gone else _unkillable(stall)
-
-
-def _unkillable(stall: Stall) -> Stall:
-    return Stall(stall.manner, stall.trace, stall.task, stall.interrupts_off, True, stall.answered, stall.own)
-
-
-def busy_processors(pid: int | None, seconds: float, wait: Callable[[float], object]) -> tuple[int, ...]:
-    """Return the virtual processors that were on a host's processor for nearly all of their time. Host's evidence.
-
-    Args:
-        pid: of QEMU.
-        seconds: for how long to look.
-        wait: lets that time pass.
-    """
-    pulse = Pulse(pid)
-    steps = max(1, round(seconds / _BEAT))
-    for _ in range(steps):
-        wait(seconds / steps)
-        pulse.beat()
-    return tuple(number for number, busy in pulse.busy.items() if busy > 0.8 * pulse.lived and pulse.lived > 0)
+    return replace(stall, unkillable=not gone)

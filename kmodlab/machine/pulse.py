@@ -41,7 +41,7 @@ class ThreadTimes:
 
 
 def threads(pid: int) -> dict[int, ThreadTimes]:
-    """Return the threads of a process by their numbers, from ``/proc/PID/task/*/{comm,schedstat}``; none if it ended."""
+    """Return the threads of a process by their numbers, none if it ended: ``/proc/PID/task/*/schedstat``."""
     found = {}
     try:
         for task in Path(f"/proc/{pid}/task").iterdir():

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""From the evidence of a trial to one verdict: pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from kmodlab.errors import BuildError, ModuleLoadError
+from kmodlab.machine.hang import Stall
+from kmodlab.records.kmsg import KernelLog, KmsgRecord
+from kmodlab.records.report import Report, Where
+from kmodlab.records.table import format_bytes
+from kmodlab.records.taint import Taint
+from kmodlab.verdict.record import ORDER, Evidence, Finding, Leak, Source, Step, Verdict, Word
+
+__all__ = ["judge", "stands_for"]
+
+_HUNG = {"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue-lockup"}
+_TAINT_OF_REPORTS = {"die", "warn", "softlockup", "bad-page"}
+"""Flags that stand for what a report tells at more length."""
+
+
+def stands_for(report: Report) -> Word:
+    """Return the verdict that a report of the kernel means: whether it went on decides between oopsed and warned."""
+    if report.kind in _HUNG:
+        return "hung"
+    if report.kind == "memory-leak":
+        return "leaked"
+    return "oopsed" if report.oops or report.deadly else "warned"
+
+
+def judge(name: str, evidence: Evidence) -> Verdict:
+    """Return the verdict: the worst of what was found, the rest as its findings.
+
+    Args:
+        name: of the module, or of the folder.
+        evidence: all of it.
+    """
+    found = sorted(_findings(evidence), key=lambda finding: _rank(finding.kind))
+    main = found[0] if found and found[0].kind in ORDER else _clean(evidence)
+    rest = tuple(finding for finding in found if finding is not main)
+    return Verdict(
+        verdict=main.kind,  # type: ignore[arg-type]
+        module=name,
+        modules=evidence.modules,
+        kernel=evidence.kernel,
+        title=main.title,
+        where=main.where,
+        explanation=main.explanation,
+        findings=rest,
+        reports=evidence.reports,
+        exec=evidence.execs,
+        leaks=evidence.leaks,
+        log=KernelLog(evidence.log, caption="Kernel log", columns=KmsgRecord.COLUMNS),
+        seconds=evidence.seconds,
+        diagnostics=evidence.diagnostics,
+        evidence=main.evidence,
+        step=evidence.stalled if main.kind == "hung" else None,
+    )
+
+
+def _rank(kind: str) -> int:
+    return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+
+def _clean(evidence: Evidence) -> Finding:
+    what = "loaded, used and unloaded" if evidence.execs else "loaded and unloaded"
+    subject = evidence.modules[0] if len(evidence.modules) == 1 else f"{len(evidence.modules)} modules"
+    return Finding("clean", f"{subject}: {what}, and the kernel has nothing to complain about")
+
+
+def _findings(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.lost:
+        again = "This says nothing about the module: try again, and run ./lab doctor if it happens again."
+        yield Finding("machine-lost", evidence.lost, again, evidence="host")
+    if evidence.build_error:
+        yield _build_error(evidence.build_error)
+    kinds = [stands_for(report) for report in evidence.reports]
+    fatal = evidence.stall is not None or evidence.ended or {"oopsed", "hung"} & set(kinds)
+    if evidence.load_error:
+        yield _load_error(evidence.load_error, "note" if fatal else "load-error")
+    if evidence.stall and evidence.stalled:
+        yield _stall(evidence.stall, evidence.stalled, evidence.stall_where)
+    for report, kind in zip(evidence.reports, kinds, strict=True):
+        yield Finding(kind, report.title, report.explanation, report.where, evidence="console")
+    if evidence.ended and "oopsed" not in kinds and not evidence.stall:
+        yield _gone(evidence.ended)
+    if evidence.leaks:
+        yield _leaks(evidence.leaks)
+    yield from _taint(evidence.taint, evidence.taint_source, kinds)
+    for one in evidence.execs:
+        if one.exit_status:
+            yield Finding("exec-failed", f"`{one.line}` ended with exit status {one.exit_status}", one.output.strip())
+    yield from evidence.notes
+
+
+def _build_error(error: BuildError) -> Finding:
+    first = next((one for one in error.diagnostics if one.severity == "error"), None)
+    if first is None:
+        title, _, rest = str(error).partition("\n")
+        return Finding("build-error", title, rest, evidence="build")
+    where = Where(first.file, first.line, "", first.source) if first.line else None
+    return Finding("build-error", f"{first.where}: {first.message}", first.hint, where, evidence="build")
+
+
+def _load_error(error: ModuleLoadError, kind: str) -> Finding:
+    title, _, advice = str(error).partition("; ")
+    return Finding(kind, title, advice[:1].upper() + advice[1:] + "." if advice else "")
+
+
+def _gone(how: str) -> Finding:
+    if how == "panic":
+        return Finding("oopsed", "kernel panic", "The kernel gave up; its log ends with the reason.", evidence="host")
+    if how == "agent":
+        words = "The agent, which is spared by the out-of-memory killer, is gone: look for memory that was overwritten."
+        return Finding("oopsed", "the guest no longer works", words, evidence="host")
+    words = "Something asked for a restart, or the processor met three faults in a row, as with a broken stack."
+    return Finding("oopsed", "the machine was reset", words, evidence="host")
+
+
+def _stall(stall: Stall, step: Step, where: Where | None) -> Finding:
+    manner, advice = _manner(stall)
+    inner = stall.culprit or (stall.trace[0] if stall.trace else None)
+    title = f"{manner} in {inner.function}, {step}" if inner else f"{manner}, {step}"
+    return Finding("hung", title, advice, where, evidence="guest" if stall.answered else "host")
+
+
+def _manner(stall: Stall) -> tuple[str, str]:
+    """What kind of hang it is, and what to look for."""
+    if stall.lock:
+        return "deadlock on a spinlock", (
+            "It waits for a spinlock that is never released: one that this same processor holds already, or that a "
+            "path left locked. Take each lock once, and release it on every path."
+        )
+    if stall.manner == "spinning" and stall.interrupts_off:
+        return "endless loop with interrupts off", (
+            "The processor was running with interrupts off and heard nothing any more. Check what ends the loop, and "
+            "keep parts with interrupts off short."
+        )
+    if stall.manner == "spinning":
+        return "endless loop", (
+            "It was running on a processor all the time. Check what ends the loop: a condition that never comes true, "
+            "a counter that wraps, a list that leads back into itself."
+        )
+    if stall.manner == "sleeping":
+        return "sleeping for ever", (
+            "It waits for something that never comes: a completion, an event, a mutex that somebody holds, a thread "
+            "that does not end. Look at what that line waits for, and who should provide it."
+        )
+    return "the machine no longer answers", (
+        "No processor reacts any more, and not even an NMI could show where they are. Look for loops with interrupts "
+        "off, and for memory that was overwritten."
+    )
+
+
+def _leaks(leaks: Sequence[Leak]) -> Finding:
+    memory = [leak for leak in leaks if leak.size is not None]
+    first = leaks[0]
+    if len(leaks) == 1:
+        title = first.what
+    elif memory:
+        size = format_bytes(sum(leak.size or 0 for leak in memory))
+        title = f"{len(memory)} objects ({size}) never freed" if len(memory) > 1 else memory[0].what
+        title += f", and {len(leaks) - len(memory)} other things left" if len(leaks) > len(memory) else ""
+    else:
+        title = f"{len(leaks)} things left behind, the first: {first.what}"
+    where = next((leak.where for leak in leaks if leak.where), None)
+    advice = "Undo on every path (the exit function, and each failing path of init) what was made, in reverse order."
+    return Finding("leaked", title, advice, where)
+
+
+def _taint(taint: Taint, source: Source, kinds: Iterable[str]) -> Iterator[Finding]:
+    told = bool(list(kinds))
+    for flag in taint.beyond_expected:
+        if not (told and flag.name in _TAINT_OF_REPORTS):
+            title = f"the kernel is tainted: {flag.name} ({flag.letter})"
+            yield Finding("warned", title, flag.meaning, evidence=source)

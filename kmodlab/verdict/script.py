@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: MIT
+"""One machine's way through a trial: load, use, unload, and gather the evidence."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kmodlab.build.artifact import ModuleArtifact
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.errors import KmodlabError, MachineError, MachineLost, ModuleLoadError, UsageError
+from kmodlab.guest.channel import TaskResult
+from kmodlab.guest.session import LoadResult
+from kmodlab.machine import ledger, refusals
+from kmodlab.machine.hang import Stall, watch
+from kmodlab.machine.machine import HOME, Machine
+from kmodlab.records.kmsg import KmsgRecord
+from kmodlab.records.ledger import Ledger
+from kmodlab.records.report import Where, parse_reports
+from kmodlab.records.taint import Taint
+from kmodlab.verdict.places import leaks_of, needed, reports_in, where_of
+from kmodlab.verdict.record import Evidence, ExecResult, Finding, Leak, Source, Step
+
+__all__ = ["Script", "Wishes"]
+
+_SEARCH = 0.2  # of a step's time, what the search for a hang's place may take
+_LATER = 1.0  # seconds in which what a module left running may still show itself after it has gone
+_OUTPUT = 1 << 20
+# What a module uses that leaves something running: only then is there something to wait for.
+_DEFERRED = (
+    *("mod_timer", "add_timer", "add_timer_on", "hrtimer_start_range_ns", "call_rcu", "call_srcu"),
+    *("queue_work_on", "queue_delayed_work_on", "mod_delayed_work_on", "__tasklet_schedule", "kthread_create_on_node"),
+    *("request_threaded_irq", "register_reboot_notifier", "add_timer_local", "add_timer_global"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is to be done with a module.
+
+    Attributes:
+        lines: for the guest's bash, while the module is loaded.
+        timeout: seconds that a step may take.
+        memory, cpus: of the machine; None means the setting.
+        ledger: keep account of what is allocated.
+        rounds: how often to load, use and unload.
+    """
+
+    lines: tuple[str, ...] = ()
+    timeout: float = 10.0
+    memory: int | None = None
+    cpus: int | None = None
+    ledger: bool = True
+    rounds: int = 1
+
+
+class _Stop(Exception):
+    """The trial cannot go on; why is known already."""
+
+
+class Script:
+    """A trial in one machine. `run` does it once.
+
+    Attributes:
+        starved: the host kept the machine from running for so long that hangs and lockups may be its fault.
+        lost_by: how the machine was lost, if not through the module: ``killed``, ``starved``, ``start``; else empty.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[ModuleArtifact],
+        parameters: Mapping[str, str],
+        kernel: KernelBuild,
+        wishes: Wishes,
+        note: Callable[[str], object],
+    ) -> None:
+        self._modules, self._parameters, self._kernel = tuple(modules), parameters, kernel
+        self._wishes, self._say = wishes, note
+        self._names = tuple(module.name for module in modules)
+        self._loaded: list[ModuleArtifact] = []
+        self._execs: list[ExecResult] = []
+        self._notes: list[Finding] = []
+        self._leaks: list[Leak] = []
+        self._seconds: dict[str, float] = {}
+        self._taint: tuple[Taint, Source] = (Taint(), "guest")
+        self._before = Taint()
+        self._load_error: ModuleLoadError | None = None
+        self._stall: tuple[Stall, Step] | None = None
+        self._log_end: int | None = None
+        self._ended = self._lost = ""
+        self.starved = False
+        self.lost_by = ""
+
+    def run(self) -> Evidence:
+        """Go through all of it and return the evidence; raises nothing but what the caller did wrong."""
+        vm = Machine(self._kernel, memory=self._wishes.memory, cpus=self._wishes.cpus)
+        try:
+            with self._timed("machine"):
+                vm.start()
+        except UsageError:
+            raise
+        except KmodlabError as error:
+            self._lost, self.lost_by = str(error), "start"
+            return self._evidence((), ())
+        try:
+            with contextlib.suppress(_Stop):
+                self._through(vm)
+        finally:
+            records = tuple(vm.dmesg())
+            vm.kill()
+        return self._evidence(records, records[: self._log_end])
+
+    # -- The way through ---------------------------------------------------------------------------------------------
+
+    def _through(self, vm: Machine) -> None:
+        try:
+            for name in needed(self._modules):
+                vm.modprobe(name)
+            with self._account(vm):
+                for _ in range(self._wishes.rounds):
+                    self._round(vm)
+            self._wait_for_what_is_left(vm)
+        except MachineLost as lost:
+            self._machine_is_gone(vm, lost)
+        except KmodlabError as error:
+            if isinstance(error, UsageError):
+                raise
+            self._notes.append(Finding("note", str(error)))
+        finally:
+            self._look_from_outside(vm)
+
+    def _round(self, vm: Machine) -> None:
+        try:
+            with self._timed("load"):
+                for module in self._modules:
+                    self._load(vm, module)
+            with self._timed("exec"):
+                for line in self._wishes.lines:
+                    self._exec(vm, line)
+        except ModuleLoadError as refused:
+            self._load_error = refused
+        with self._timed("unload"):
+            for module in reversed(self._loaded[:]):
+                self._unload(vm, module)
+
+    def _load(self, vm: Machine, module: ModuleArtifact) -> None:
+        self._say(f"Loading {module.name}")
+        line = self._parameters.get(module.name, "")
+        mark = vm.log_mark()
+        argv = ["@insmod", f"{HOME}/{module.name}.ko", "644", line, "0"]
+        done = self._step(vm, Step("load", module.name), argv, stdin=module.path.read_bytes())
+        self._stop_at_damage(vm, mark)
+        if done is not None and done.exit_status != 0:
+            answer = _answer(done)
+            log = vm.dmesg(since=mark)
+            raise refusals.load_refused(module.name, answer, log, file=module.file, release=self._kernel.release)
+        self._loaded.append(module)
+
+    def _exec(self, vm: Machine, line: str) -> None:
+        self._say(f"Running {line}")
+        mark = vm.log_mark()
+        start = time.monotonic()
+        done = self._step(vm, Step("exec", line), ["bash", "-c", line])
+        if done is None:
+            limit = f"{self._wishes.timeout:g} s"
+            self._execs.append(ExecResult(line, None, "", time.monotonic() - start))
+            words = "It runs in its own code, not in the module; give it more time, or let it end by itself."
+            self._notes.append(Finding("exec-failed", f"`{line}` did not end within {limit}", words, evidence="host"))
+        else:
+            output = (done.stdout + done.stderr).decode(errors="replace")
+            self._execs.append(ExecResult(line, done.exit_status, output, done.seconds))
+        self._stop_at_damage(vm, mark)
+
+    def _unload(self, vm: Machine, module: ModuleArtifact) -> None:
+        self._say(f"Unloading {module.name}")
+        mark = vm.log_mark()
+        done = self._step(vm, Step("unload", module.name), ["@delete", module.name, "2048"])
+        self._stop_at_damage(vm, mark)
+        if done is None or done.exit_status == 0:
+            self._loaded.remove(module)
+            return
+        rows = vm.lsmod()
+        row = next((row for row in rows if row.name == module.name), None)
+        title, _, advice = str(refusals.unload_refused(module.name, _answer(done), rows)).partition("; ")
+        if row is not None and row.permanent:
+            self._notes.append(Finding("note", f"{module.name} has no module_exit, so it stays", failing=False))
+        elif row is not None and row.refcount and not row.holders and not self._wishes.lines:
+            what = f"a reference to {module.name} itself (refcount {row.refcount}): it can never be unloaded"
+            self._leaks.append(Leak("reference", what))
+        else:
+            self._notes.append(Finding("in-use", title, advice))
+
+    def _step(self, vm: Machine, step: Step, argv: Sequence[str], stdin: bytes = b"") -> TaskResult | None:
+        """Do one thing in the guest under a time limit; return None for a line that did not end by its own fault."""
+        assert vm._emulator and vm._session
+        end = len(vm.dmesg())
+        limit = self._wishes.timeout * (1 - _SEARCH)
+        own = self._names
+        watched = watch(
+            vm._emulator, vm._session.channel, argv, limit=limit, own=own, stdin=stdin, output_limit=_OUTPUT
+        )
+        self.starved = self.starved or watched.pulse.starved
+        if watched.result is not None:
+            vm._await_log(watched.result.log_time)
+            return watched.result
+        stall = watched.stall
+        assert stall is not None
+        if step.kind == "exec" and not stall.culprit and not stall.unkillable and stall.answered:
+            return None
+        self._stall, self._log_end = (stall, step), max(end, stall.log_end - vm._log_start)
+        raise _Stop
+
+    def _stop_at_damage(self, vm: Machine, mark: int) -> None:
+        """End the trial at a fault that damages the kernel: whatever comes after says nothing."""
+        if vm.state.value == "lost":
+            raise MachineLost("use machine: it is gone", reason="ended")
+        if any(report.oops for report in parse_reports(vm.dmesg(since=mark), modules=self._names)):
+            raise _Stop
+
+    def _wait_for_what_is_left(self, vm: Machine) -> None:
+        if self._loaded or not any(symbol in _DEFERRED for one in self._modules for symbol in one.file.imports):
+            return
+        mark, end = vm.log_mark(), time.monotonic() + _LATER
+        while time.monotonic() < end and vm.state.value == "running":
+            with contextlib.suppress(MachineLost):
+                self._step(vm, Step("after", self._names[-1]), ["sleep", "0.2"])
+            self._stop_at_damage(vm, mark)
+
+    # -- Evidence -----------------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _account(self, vm: Machine) -> Iterator[None]:
+        """Keep the ledger, if it is wanted and this kernel can."""
+        if not self._wishes.ledger:
+            yield
+            return
+        try:
+            with self._timed("ledger"):
+                watcher = ledger.watch(vm, *self._modules, tidy=False).start()
+        except MachineLost:
+            raise
+        except MachineError as error:
+            self._notes.append(Finding("note", f"no account of allocations: {error}", failing=False))
+            yield
+            return
+        yield
+        with self._timed("ledger"):
+            self._close(watcher.finish())
+
+    def _close(self, book: Ledger) -> None:
+        self._notes += [Finding("note", f"the ledger may not be exact: {why}", failing=False) for why in book.doubts]
+        if not book.loaded:
+            self._leaks += leaks_of(book.live, self._modules)
+
+    def _look_from_outside(self, vm: Machine) -> None:
+        """Read the kernel's taint in the machine's memory, so that nobody in the guest is asked."""
+        with contextlib.suppress(KmodlabError, TimeoutError):
+            self._taint = (vm.outside().taint, "host")
+
+    def _machine_is_gone(self, vm: Machine, lost: MachineLost) -> None:
+        how = vm._emulator.lost if vm._emulator else "killed"
+        if how == "panic":
+            self._ended = "panic"
+        elif how == "ended":
+            self._ended = "reset"
+        elif how is None and lost.reason != "starved":
+            self._ended = "agent"
+        else:
+            self.lost_by = "starved" if how is None else how
+            self._lost = str(lost).partition(";")[0].replace("use machine", "the machine was lost")
+
+    def _evidence(self, log: tuple[KmsgRecord, ...], judged: tuple[KmsgRecord, ...]) -> Evidence:
+        stall, step = self._stall or (None, None)
+        where: Where | None = where_of(stall, self._modules) if stall else None
+        return Evidence(
+            modules=self._names,
+            kernel=self._kernel.release,
+            lost=self._lost,
+            load_error=self._load_error,
+            stall=stall,
+            stalled=step,
+            stall_where=where,
+            ended=self._ended,
+            reports=reports_in(judged, self._modules),
+            taint=self._taint[0].beyond_expected,
+            taint_source=self._taint[1],
+            leaks=tuple(self._leaks),
+            execs=tuple(self._execs),
+            notes=tuple(self._notes),
+            log=log,
+            seconds=dict(self._seconds),
+        )
+
+    @contextlib.contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - start
+
+
+def _answer(done: TaskResult) -> LoadResult:
+    status = done.exit_status
+    signal = -status if status is not None and status < 0 else 0
+    return LoadResult(done.errno, signal, done.timed_out, done.stuck, done.seconds, done.log_time)
