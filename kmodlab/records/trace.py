@@ -267,7 +267,7 @@ class TraceFormat:
             page = data[start : start + self.page_size]
             try:
                 self._read_page(cpu, page, result)
-            except (struct.error, IndexError, ValueError):
+            except (struct.error, LookupError, ValueError):
                 result.damaged += 1
         return result
 
@@ -326,7 +326,7 @@ class TraceFormat:
                         result.events.append(
                             TraceEvent(now / 1e9, cpu, decoder.name, decoder.decode(page, start, stop))
                         )
-                    except struct.error:
+                    except (struct.error, LookupError):
                         result.damaged += 1
                 at = (stop + 3) & ~3 if (stop - self._data.offset) % 4 else stop
 
