@@ -25,7 +25,7 @@ __all__ = ["FELL_SHORT", "LAB_FAILED", "WENT_WELL", "WRONG_USAGE", "Verbs", "exi
 WENT_WELL, FELL_SHORT, WRONG_USAGE, LAB_FAILED = range(4)
 _INTERRUPTED = 130
 
-_VERBS = ("setup", "doctor", "tour", "start", "test", "build", "execute", "bench", "soak", "python")
+_VERBS = ("setup", "doctor", "tour", "start", "test", "build", "explain", "execute", "bench", "soak", "python")
 
 
 class Verbs(click.Group):

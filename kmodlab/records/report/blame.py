@@ -70,6 +70,8 @@ def _first(traces: Sequence[Sequence[Frame]], wanted: Callable[[Frame], bool]) -
 
 def _part(trace: Sequence[Frame], search: Search) -> Iterator[Frame]:
     """The part of a trace that may hold the function: without what an interrupt interrupted, or only that."""
+    if search == "hang" and trace and trace[0].exact:
+        return iter(trace)  # the watchdog shows the registers that it found
     cut = _interrupted(trace)
     if search == "hang":
         return iter(trace[cut:] if cut < len(trace) else trace)

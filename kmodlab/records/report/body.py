@@ -12,7 +12,8 @@ __all__ = ["HEADER", "NOT_A_TRACE", "is_body"]
 
 # Beginnings of lines that stand only inside reports.
 _BODY = re.compile(
-    r"\s*(?:[CE]?PU: ?[0-9]+ |CPU#|Hardware name: |Tainted: |Not tainted|Call [Tt]race:|Backtrace:|Modules linked "
+    r"\s*(?:\S{1,40}/[0-9]+ (?:\[.{1,60}\] )?(?:is|takes)\b|(?:Use-after-free|Out-of-bounds|Invalid|Corrupted) "
+    r"|[CE]?PU: ?[0-9]+ |CPU#|Hardware name: |Tainted: |Not tainted|Call [Tt]race:|Backtrace:|Modules linked "
     r"in:|Code: "
     r"|[RE]?(?:SP|IP|AX|BX|CX|DX|SI|DI|BP|FLAGS|8|9|1[0-5]): |R[0-9]{2}: |x[0-9]{1,2} ?: [0-9a-f]{8}|(?:sp|pc|lr"
     r"|pstate|pmr_save) ?: "
@@ -22,7 +23,7 @@ _BODY = re.compile(
     r"|<(?:/?[A-Z#_]{2,20})>"
     r"|Workqueue: |Process |task: |thread_info|irq event stamp|hardirqs last|softirqs last|The buggy address|page:"
     r"|page dumped|raw: |flags: "
-    r"|Memory state around|[> ][0-9a-f]{16}: |\^|(?:Read|Write) (?:of size|at addr)|(?:Allocated|Freed) by|Last "
+    r"|Memory state around|[> ][0-9a-f]{16}: |\^|(?:Read|Write) (?:of size|at addr)|(?:Allocated|Freed) (?:by|in)|Last "
     r"potentially|Second to last|object |head:"
     r"|Kernel Offset|stack backtrace|other info|Possible unsafe|\*\*\* DEADLOCK|#[0-9]+: |-> #[0-9]+|but task|which "
     r"lock|the existing"
@@ -39,7 +40,7 @@ _BODY = re.compile(
 )
 HEADER = re.compile(
     r"\s*(?:(?P<call>Call [Tt]race:|[Bb]acktrace(?: \(crc [0-9a-f]+\))?:|stack backtrace:)|(?P<title>(?:Allocated"
-    r"|Freed) by task [0-9]+|"
+        r"|Freed) by task [0-9]+|(?:Allocated|Freed) in .{1,200}|"
     r"Last potentially related work creation|Second to last potentially related work creation|.{0,120}(?:allocated"
     r"|freed) by task [0-9]+.{0,60}"
     r"|Uninit was (?:stored to memory|created) at|Local variable .{1,120} created at|NMI backtrace for cpu [0-9]+"

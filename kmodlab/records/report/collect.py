@@ -38,7 +38,7 @@ _ACCESS = re.compile(
     r"|^(?:Use-after-free|Out-of-bounds|Invalid) (?P<kfence>read|write) at (?P<where>0x[0-9a-f]+)"
 )
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
-_AT = re.compile(r"(?:is trying to (?:acquire|release) lock|is trying to lock|takes:|but task is|is freeing memory)")
+_AT = re.compile(r"(?:is trying to (?:acquire|release) lock|is trying to lock|takes:|is freeing memory)")
 _ENDING = frozenset(
     (
         *("null-dereference", "page-fault", "user-access", "execute-fault", "general-protection", "divide-error"),
@@ -262,7 +262,7 @@ class Draft:
             return called[-1:] or traces[:1]
         if self.form.search == "hang":
             return [trace for trace in traces if not trace.title.startswith("rcu: RCU grace-period")]
-        return traces[:1]
+        return [trace for trace in traces if not trace.title][:1] or traces[:1]
 
     def _blamed(self, form: Form, likely: list[_Trace], ours: set[str]) -> Frame | None:
         if self.last_function:
@@ -286,13 +286,8 @@ class Draft:
         return re.sub(r"[^a-z0-9]+", "-", kind.lower()).strip("-")
 
     def _letters(self) -> str:
-        words = [
-            letter
-            for line in self.lines
-            if line.text.startswith("Tainted: [")
-            for letter in _TAINT_WORDS.findall(line.text)
-        ]
-        return "".join(words) or self.taint or ""
+        words = next((line.text for line in self.lines if line.text.startswith("Tainted: [")), "")
+        return "".join(_TAINT_WORDS.findall(words)) or self.taint or ""
 
     def _access(self) -> str:
         return next((form.access for form, _, _ in self.forms if form.access), self.access)

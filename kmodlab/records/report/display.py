@@ -33,8 +33,17 @@ def _blamed(report: Report, frame: Frame) -> bool:
 
 
 def text(report: Report) -> str:
-    """Return a report as lines for a terminal."""
-    return "\n".join(_lines(report))
+    """Return a report as lines for a terminal, in which nothing that a log holds can steer it."""
+    return "\n".join(map(_harmless, _lines(report)))
+
+
+def _harmless(line: str) -> str:
+    line = line.expandtabs()
+    return (
+        line
+        if line.isprintable()
+        else "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)
+    )
 
 
 def _lines(report: Report) -> Iterator[str]:

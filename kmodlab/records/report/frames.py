@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from functools import lru_cache
 
@@ -109,7 +110,7 @@ def read_pointer(text: str, context: str = "") -> Frame | str | None:
     inlined = read_frame(rest, context) if rest else None
     place = _ANY_PLACE.match(rest)
     if place is None:
-        return inlined if inlined and inlined.inline else ""
+        return dataclasses.replace(inlined, exact=not inlined.inline) if inlined else ""
     frame = _from(_FRAME.match(rest) or place, exact=True, context=context)
     # A jump into data: the symbol before it is no function, and its size is nonsense.
     return "" if frame.size is not None and frame.size > 1 << 40 else frame

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kmodlab.records.kmsg import KmsgRecord
@@ -52,20 +52,27 @@ class Line:
     record: KmsgRecord
 
 
-def lines_of(log: str | Iterable[KmsgRecord]) -> list[Line]:
-    """Return the lines of a log, every one, in its order."""
+def lines_of(log: str | Iterable[KmsgRecord]) -> Iterator[Line]:
+    """Yield the lines of a log, every one, in its order."""
     if isinstance(log, str):
-        texts = log.split("\n")
-        if texts[-1] == "":
-            texts.pop()
-        return [_line(number, text) for number, text in enumerate(texts, 1)]
+        yield from (_line(number, text) for number, text in enumerate(_split(log), 1))
+        return
     records = list(log)
     # A log saved without levels is read as level info throughout: then the level says nothing.
     told = any(record.level != _INFO for record in records)
-    return [
-        Line(number, record.text.rstrip(), record.level + 8 * record.facility if told else None, record.caller, record)
-        for number, record in enumerate(records, 1)
-    ]
+    for number, record in enumerate(records, 1):
+        level = record.level + 8 * record.facility if told or record.facility else None
+        yield Line(number, record.text.rstrip(), level, record.caller, record)
+
+
+def _split(log: str) -> Iterator[str]:
+    """Yield the lines one after the other, so that a huge log is not held twice."""
+    start = 0
+    while start < len(log):
+        end = log.find("\n", start)
+        end = len(log) if end < 0 else end
+        yield log[start:end]
+        start = end + 1
 
 
 def _line(number: int, raw: str) -> Line:

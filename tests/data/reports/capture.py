@@ -33,7 +33,9 @@ SETTINGS = (
 
 def names() -> list[str]:
     """Return all faults, those that the tables of the sources name and those of init and exit."""
-    found = [name for file in HERE.glob("faulty/*.c") for name in re.findall(r'\{ "([\w-]+)", \w+ \}', file.read_text())]
+    found = [
+        name for file in HERE.glob("faulty/*.c") for name in re.findall(r'\{ "([\w-]+)", \w+ \}', file.read_text())
+    ]
     return [*sorted(found), "init-null", "init-warn", "exit-warn"]
 
 
