@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import struct
@@ -41,6 +42,7 @@ OUTPUT_LIMIT = 16 << 20
 _PIECE = 64 << 10  # bytes of standard input in one frame
 _HELLO_AGAIN = 1.0  # seconds after which an unanswered HELLO is sent again, behind enough zeros to end a torn frame
 _GRACE = 3.0  # seconds after a task's time limit within which the agent reports its end
+_ROUNDS = 10  # how often an agent that is late with that is believed to live: a forged one could go on for ever
 _SILENCE = 5.0  # seconds within which an agent that is alive answers a PING
 
 
@@ -94,7 +96,6 @@ class Channel:
         self._transport: asyncio.Transport | None = None
         self._parser = FrameParser()
         self._tasks: dict[int, _Task] = {}
-        self._last_id = 0
         self._heard = 0.0
         self._something = asyncio.Event()  # set whenever something came
         self._unread = bytearray()
@@ -168,8 +169,9 @@ class Channel:
             MachineLost: the connection ended, or the agent no longer answers.
             UsageError: the command cannot be put into a frame.
         """
-        frame = encode_start(self._next_id(), argv, cwd, env or {}, max(1, round(timeout * 1000)) if timeout else 0)
-        task = _Task(self._last_id, limit, on_output, asyncio.get_running_loop().create_future())
+        number = self._next_id()
+        frame = encode_start(number, argv, cwd, env or {}, max(1, round(timeout * 1000)) if timeout else 0)
+        task = _Task(number, limit, on_output, asyncio.get_running_loop().create_future())
         start = time.monotonic()
         self._send(frame)
         self._tasks[task.id] = task
@@ -208,8 +210,10 @@ class Channel:
             self._sock.close()
 
     def _next_id(self) -> int:
-        self._last_id = self._last_id % 0xFFFFFFFF + 1
-        return self._last_id
+        """A number that nobody can guess: whoever in the guest writes to the port blindly then hits no task."""
+        while (number := secrets.randbelow(0xFFFFFFFF) + 1) in self._tasks:
+            pass
+        return number
 
     def _send(self, data: bytes) -> None:
         if self._lost is not None:
@@ -235,9 +239,14 @@ class Channel:
         """Wait for the end of a task; once its time should be up, make sure that the agent still lives."""
         if timeout is not None:
             await asyncio.wait([task.ended], timeout=timeout + _GRACE)
-            while not task.ended.done():
+            for _ in range(_ROUNDS):
+                if task.ended.done():
+                    break
                 await self.ping()
                 await asyncio.wait([task.ended], timeout=_GRACE)
+            if not task.ended.done():
+                message = "talk to the guest: its agent answers, but reports no end of a task whose time is up"
+                raise MachineLost(f"{message}; reset() the machine", reason="hung")
         return await task.ended
 
     async def _abandon(self, task: _Task) -> None:
@@ -306,7 +315,7 @@ class Channel:
         if frame.type in (Type.OUT, Type.ERR):
             self._output(task, 1 if frame.type == Type.OUT else 2, frame.payload)
         elif frame.type == Type.CREDIT:
-            task.credit += int.from_bytes(frame.payload, "little")
+            task.credit += int.from_bytes(frame.payload[:4], "little")
             task.more_credit.set()
         elif frame.type == Type.EXIT and not task.ended.done():
             task.ended.set_result(Exit.decode(frame.payload))

@@ -150,8 +150,9 @@ class FrameParser:
             while len(buffer) - at >= _HEADER.size:
                 magic, task, length, kind, _, check = _HEADER.unpack_from(buffer, at)
                 if magic != _MAGIC or length > FRAME_MAX or check != _check(buffer, at):
-                    next_at = buffer.find(_MAGIC[0], at + 1)
-                    at = next_at if next_at >= 0 else len(buffer)
+                    next_at = buffer.find(_MAGIC, at + 1)
+                    # The last bytes may be the beginning of a header.
+                    at = next_at if next_at >= 0 else len(buffer) - len(_MAGIC) + 1
                     continue
                 start, end = at + _HEADER.size, at + _HEADER.size + length
                 if end > len(buffer):

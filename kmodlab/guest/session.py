@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import socket
 import tempfile
@@ -27,6 +28,7 @@ __all__ = ["CommandResult", "LoadResult", "Session", "parse_snapshot"]
 FILE_LIMIT = 256 << 20
 
 _TRANSFER_TIMEOUT = 60.0
+_ENTRY = re.compile(rb"(?P<size>\d{1,9}) (?P<errno>\d{1,4}) (?P<path>[^\0]*)\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,13 +335,18 @@ def _write_atomically(local: Path, content: bytes) -> None:
 
 
 def parse_snapshot(text: bytes) -> dict[str, bytes]:
-    """Return the files in what ``@snapshot`` printed, by path; those that could not be read are left out."""
+    """Return the files in what ``@snapshot`` printed, by path; those that could not be read are left out.
+
+    Raises:
+        TransferError: no agent prints that: somebody in the guest has put words in its mouth.
+    """
     files: dict[str, bytes] = {}
     at = 0
     while at < len(text):
-        end = text.index(b"\0", at)
-        size, error, path = text[at:end].split(b" ", 2)
-        at = end + 1 + int(size)
-        if error == b"0":
-            files[path.decode(errors="surrogateescape")] = text[end + 1 : at]
+        head = _ENTRY.match(text, at)
+        if not head or head.end() + int(head["size"]) > len(text):
+            raise TransferError(f"read files: the guest's answer is damaged at byte {at}; reset() the machine")
+        at = head.end() + int(head["size"])
+        if head["errno"] == b"0":
+            files[head["path"].decode(errors="surrogateescape")] = text[head.end() : at]
     return files

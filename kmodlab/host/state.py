@@ -127,9 +127,15 @@ def locked(path: Path, what: str) -> Iterator[None]:
     Args:
         path: the lock file; it stays behind, empty.
         what: what is waited for, said once if another process holds the lock.
+
+    Raises:
+        HostSetupError: the folder cannot be written, so what is missing in it cannot be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,6 +8,7 @@ until the host boots again.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -57,10 +58,11 @@ def verdict() -> str | None:
 
 def _remember(accelerator: str) -> None:
     path = _record()
-    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(f".{os.getpid()}")
-    new.write_text(json.dumps({"boot": _boot_id(), "accelerator": accelerator}))
-    new.replace(path)
+    with contextlib.suppress(OSError):  # a cache that may only be read: the next process tries again
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps({"boot": _boot_id(), "accelerator": accelerator}))
+        new.replace(path)
 
 
 def _record() -> Path:

@@ -15,10 +15,11 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["checksum", "load_sealed", "new_memory", "save", "seal"]
+__all__ = ["checksum", "fix_size", "load_sealed", "new_memory", "save", "seal"]
 
 # From linux/fcntl.h; Python names them from 3.13 on.
-_F_ADD_SEALS, _SEALS = 1033, 0x1 | 0x2 | 0x4 | 0x8  # SEAL, SHRINK, GROW, WRITE
+_F_ADD_SEALS, _SIZE_SEALS = 1033, 0x1 | 0x2 | 0x4  # SEAL, SHRINK, GROW
+_SEALS = _SIZE_SEALS | 0x8  # WRITE
 _BLOCK = 64 << 10
 _ZEROS = bytes(_BLOCK)
 
@@ -33,6 +34,11 @@ def new_memory(mebibytes: int) -> int:
 def seal(fd: int) -> None:
     """Forbid every further change of a memory file. No shared writable mapping of it may be left."""
     fcntl.fcntl(fd, _F_ADD_SEALS, _SEALS)
+
+
+def fix_size(fd: int) -> None:
+    """Forbid a memory file to grow or shrink; it can still be written."""
+    fcntl.fcntl(fd, _F_ADD_SEALS, _SIZE_SEALS)
 
 
 def save(fd: int, path: Path) -> int:

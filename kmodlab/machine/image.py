@@ -16,13 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from kmodlab import process
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import ImageError
 from kmodlab.host import apt
+from kmodlab.host.state import locked
 from kmodlab.machine.cpio import initramfs
 from kmodlab.progress import step
 from kmodlab.resources import resource
@@ -108,8 +107,7 @@ def ensure_image(kernel: KernelBuild) -> GuestImage:
     image = GuestImage(settings().cache / "images" / image_key(kernel))
     if _whole(image):
         return image
-    image.folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{image.folder}.lock"):
+    with locked(Path(f"{image.folder}.lock"), "making the same guest image"):
         if not _whole(image):
             _make(image, kernel)
     return image

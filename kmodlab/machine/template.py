@@ -18,22 +18,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from kmodlab import aio, process
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import BootTimeout, HostSetupError, ImageError, MachineError, MachineLost
 from kmodlab.guest.session import Session
+from kmodlab.host.state import locked
 from kmodlab.machine import frozen, qemu
 from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
 from kmodlab.machine.outside import SYMBOLS
 from kmodlab.progress import step
+from kmodlab.records.modules import parse_modules
 
 __all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
 
-_FORM = 3  # raise it when the same inputs make another template
+_FORM = 4  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
 _WARM_UP = """
@@ -74,7 +74,8 @@ class Template:
                 _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
             except (OSError, ValueError, KeyError) as error:
                 # Without its manifest it does not count as there, so that the next one who asks makes it anew.
-                (self.folder / "template.json").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    (self.folder / "template.json").unlink()
                 raise ImageError(f"load the frozen machine: {error}; try again, it is made anew then") from error
         return _memories[self.folder]
 
@@ -103,6 +104,10 @@ class Template:
     def symbols(self) -> dict[str, int]:
         """Return the addresses of the kernel's variables that are read from outside."""
         return dict(self._manifest()["symbols"])
+
+    def modules(self) -> tuple[str, ...]:
+        """Return the names of the modules that every clone has from the beginning."""
+        return tuple(self._manifest()["modules"])
 
     def _manifest(self) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((self.folder / "template.json").read_text())
@@ -145,8 +150,7 @@ def ensure_template(
     """
     template = find_template(kernel, image, hardware)
     if not _usable(template):
-        template.folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{template.folder}.lock"):
+        with locked(Path(f"{template.folder}.lock"), "freezing the same machine"):
             if not _usable(template):
                 _make(template, boot_timeout or settings().boot_timeout)
     return template
@@ -175,9 +179,8 @@ def _make(template: Template, boot_timeout: float) -> None:
         folder.mkdir()
         memory = frozen.new_memory(template.hardware.memory)
         try:
-            symbols = _boot_and_freeze(template, folder, memory, boot_timeout)
             manifest = {
-                "symbols": symbols,
+                **_boot_and_freeze(template, folder, memory, boot_timeout),
                 "memory": frozen.save(memory, folder / "memory"),
                 "state": frozen.checksum((folder / "state").read_bytes()),
             }
@@ -187,27 +190,32 @@ def _make(template: Template, boot_timeout: float) -> None:
         folder.rename(template.folder)
 
 
-def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> dict[str, int]:
+def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout: float) -> dict[str, object]:
     """Boot a machine in `memory`, make it ready, and leave its state and its console's text in `folder`.
 
     Returns:
-        The addresses of `SYMBOLS`, taken before anybody could have changed what tells them.
+        The addresses of `SYMBOLS` and the modules that are loaded, taken before anybody could have changed what tells
+        them.
     """
     boot = BootFiles(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
     emulator = Emulator(template.hardware)
-    state = os.open(folder / "state", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    state = os.open(folder / "state", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         aio.call(emulator.start(memory, template.image.root, boot), timeout=boot_timeout)
         session = _await_agent(emulator, time.monotonic() + boot_timeout)
         session.run(_WARM_UP, timeout=boot_timeout)
-        symbols = _symbols(session)
+        facts: dict[str, object] = {"symbols": _symbols(session), "modules": _modules(session)}
         session.close()
         aio.call(emulator.freeze(state), timeout=60)
         (folder / "console").write_text(emulator.console.text())
     finally:
         os.close(state)
         aio.call(emulator.stop())
-    return symbols
+    return facts
+
+
+def _modules(session: Session) -> list[str]:
+    return [row.name for row in parse_modules(session.run(["cat", "/proc/modules"]).stdout)]
 
 
 def _symbols(session: Session) -> dict[str, int]:
