@@ -13,6 +13,8 @@ from kmodlab.records.report import Frame
 
 __all__ = ["place_frames"]
 
+_LONGEST_NAME = 1024
+
 
 def place_frames(data: bytes, frames: Sequence[Frame]) -> list[tuple[str, int] | None]:
     """Return section and offset of each frame, one byte back for a call's return address; None where not certain.
@@ -38,21 +40,21 @@ def _symbols(data: bytes) -> Mapping[str, list[_Symbol]]:
     Raises:
         RecordParseError: it is not a 64-bit little-endian object file, or is damaged.
     """
+    if data[:6] != b"\x7fELF\x02\x01":
+        raise RecordParseError("read symbols: not a 64-bit little-endian ELF file; give the .ko itself")
     try:
         return _read_symbols(data)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, OverflowError, ValueError) as error:
         raise RecordParseError("read symbols: the module is cut or damaged; build it again") from error
 
 
 def _read_symbols(data: bytes) -> Mapping[str, list[_Symbol]]:
-    if data[:6] != b"\x7fELF\x02\x01":
-        raise RecordParseError("read symbols: not a 64-bit little-endian ELF file; give the .ko itself")
     offset, (size, count, names) = struct.unpack_from("<Q", data, 40)[0], struct.unpack_from("<HHH", data, 58)
     headers = [struct.unpack_from("<IIQQQQIIQQ", data, offset + number * size) for number in range(count)]
 
     def text(table: int, at: int) -> str:
         start = headers[table][4] + at
-        return data[start : data.index(b"\0", start)].decode(errors="backslashreplace")
+        return data[start : data.index(b"\0", start, start + _LONGEST_NAME)].decode(errors="backslashreplace")
 
     rows: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
     for header in headers:

@@ -40,7 +40,7 @@ _BODY = re.compile(
 )
 HEADER = re.compile(
     r"\s*(?:(?P<call>Call [Tt]race:|[Bb]acktrace(?: \(crc [0-9a-f]+\))?:|stack backtrace:)|(?P<title>(?:Allocated"
-        r"|Freed) by task [0-9]+|(?:Allocated|Freed) in .{1,200}|"
+    r"|Freed) by task [0-9]+|(?:Allocated|Freed) in .{1,200}|"
     r"Last potentially related work creation|Second to last potentially related work creation|.{0,120}(?:allocated"
     r"|freed) by task [0-9]+.{0,60}"
     r"|Uninit was (?:stored to memory|created) at|Local variable .{1,120} created at|NMI backtrace for cpu [0-9]+"

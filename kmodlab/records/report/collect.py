@@ -34,7 +34,7 @@ _OURS = re.compile(r"([\w-]{1,60})\([A-Z+-]*O[A-Z+-]*\)")
 _ACCESS = re.compile(
     r"#PF: \w+ (?P<how>read|write|instruction fetch)|^(?P<rw>Read|Write) (?:of size [0-9]+ )?(?:at addr "
     r"(?:0x)?(?P<address>[0-9a-f]+)|by task)"
-    r"|Oops: (?P<code>[0-9a-f]{4}) \[#|WnR = (?P<wnr>[01])|[Uu]nable to handle kernel (?P<words>read|write|execut\w+)\b"
+    r"|Oops: (?P<code>[0-9a-f]{4}) \[#|WnR = (?P<wnr>[01])|[Uu]nable to handle kernel (?P<words>read|write|exec\w+)\b"
     r"|^(?:Use-after-free|Out-of-bounds|Invalid) (?P<kfence>read|write) at (?P<where>0x[0-9a-f]+)"
 )
 _END = re.compile(r"---\[ end (?:trace|Kernel panic)")
@@ -164,7 +164,7 @@ class Draft:
             word = "execute" if bits & 16 else "write" if bits & 2 else "read"
         elif parts["wnr"]:
             word = "write" if parts["wnr"] == "1" else "read"
-        self.access = "execute" if word.startswith(("execut", "instr")) else word
+        self.access = "execute" if word.startswith(("exec", "instr")) else word
         if address := parts["address"] or parts["where"]:
             self.address = int(address, 16)
 

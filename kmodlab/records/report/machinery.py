@@ -60,7 +60,7 @@ WRITE_ONCE
 _HELPERS = r"""
 (?:__)?(?:arch_)?mem(?:cpy|set|move|cmp)\w* (?:chr|scan|zero|dup)\w* (?:chr_inv|cpy_erms|cpy_orig|set_erms)\w*
 (?:set_orig|move_erms)\w* (?:__)?str\w+ (?:__)?(?:raw_)?copy_(?:to|from|in)_(?:user|kernel)\w* _copy_\w+
-_?__copy_\w+ copy_user_\w+ copyin copyout __arch_copy_\w+ clear_user\w* __clear_user rep_(?:movs|stos)\w*
+_?__copy_\w+ copy_user_\w+ copy(?:in|out) __arch_copy_\w+ clear_user\w* __clear_user rep_(?:movs|stos)\w*
 (?:__)?(?:get|put)_user\w* clear_page\w* copy_page\w* copy_mc_\w+ __pi_\w+ csum_partial\w*
 (?:v|s|vs|sc|vsc|k|kv|kvas)n?printf vsnprintf vscnprintf string_nocheck string pointer number format_decode
 vprintk\w* printk\w* _printk (?:__)?sysfs_streq hex_dump\w* crc32\w* (?:_)?find_(?:first|next)_\w*bit
