@@ -256,7 +256,7 @@ def _confined(memory: int) -> tuple[str, ...]:
 
 def _no_network(privileged: bool) -> tuple[str, ...]:
     """The program that puts QEMU into a network of its own, without any interface; none where this host forbids it."""
-    way = ("unshare", "--net", "--") if privileged else ("unshare", "--user", "--net", "--")
+    way: tuple[str, ...] = ("unshare", "--net", "--") if privileged else ("unshare", "--user", "--net", "--")
     return way if _works(way) else ()
 
 

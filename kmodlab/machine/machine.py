@@ -31,6 +31,7 @@ from kmodlab.errors import (
     ModuleLoadError,
     RecordParseError,
     SandboxError,
+    TransferError,
 )
 from kmodlab.guest.session import CommandResult, Session
 from kmodlab.machine import provision, refusals
@@ -38,6 +39,7 @@ from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
 from kmodlab.machine.outside import Outside, look
 from kmodlab.machine.template import Template
+from kmodlab.machine.trust import Expected, Suspicion, suspicions
 from kmodlab.records.dependencies import DependencyGraph
 from kmodlab.records.elf import ModuleFile, read_module
 from kmodlab.records.kmsg import KernelLog, KmsgRecord, parse_console
@@ -46,7 +48,7 @@ from kmodlab.records.modinfo import ModInfo
 from kmodlab.records.modules import LoadedModule, parse_modules
 from kmodlab.records.report import Report, parse_reports
 from kmodlab.records.table import Rows
-from kmodlab.records.taint import Taint
+from kmodlab.records.taint import Taint, parse_taint
 
 __all__ = ["Machine", "State"]
 
@@ -123,6 +125,7 @@ class Machine:
         self._log_start = 0
         self._files: dict[str, ModuleFile] = {}
         self._code: dict[str, ModuleCode] = {}
+        self._expected = Expected()
 
     # -- Life ---------------------------------------------------------------------------------------------------
 
@@ -171,6 +174,7 @@ class Machine:
         session.identify(mac=f"52:54:00:{secrets.token_bytes(3).hex(':')}")
         self._files.clear()
         self._code.clear()
+        self._expected = Expected(set(template.modules()))
         self._log_start = emulator.console.mark()
         self._state = State.RUNNING
 
@@ -330,6 +334,7 @@ class Machine:
         if not done.ok:
             raise refusals.load_refused(name, done, log, file=file, release=self.kernel.release)
         self._files[name] = file
+        self._expected.load(file)
         return self._row(name)
 
     @_require(State.RUNNING)
@@ -347,6 +352,7 @@ class Machine:
         self._raise_on_fault(f"rmmod {name}", before)
         if not done.ok:
             raise refusals.unload_refused(name, done, self.lsmod(), self._records(before))
+        self._expected.unload(name)
 
     @_require(State.RUNNING)
     def modprobe(self, name: str, /, **parameters: Parameter) -> LoadedModule:
@@ -367,6 +373,7 @@ class Machine:
                 errno=0,
                 records=self._records(before),
             )
+        self._expected.load(name)
         return self._row(name)
 
     @_require(State.RUNNING)
@@ -412,7 +419,7 @@ class Machine:
     @_require(State.RUNNING)
     def taint(self) -> Taint:
         """Return the kernel's taint flags, from ``/proc/sys/kernel/tainted``."""
-        return Taint(int(self._snapshot("/proc/sys/kernel/tainted")))
+        return parse_taint(self._snapshot("/proc/sys/kernel/tainted"))
 
     @_require(State.RUNNING)
     def memory(self) -> MemorySnapshot:
@@ -439,6 +446,16 @@ class Machine:
         assert self._template is not None
         work = look(self._running(), self.kernel, self._template.symbols())
         return aio.call(work, timeout=120)
+
+    @_require(State.RUNNING)
+    def suspicions(self) -> Rows[Suspicion]:
+        """Return what does not go together of what was loaded, what memory says (`outside`) and what the guest says.
+
+        It is empty for a guest that tells the truth. It writes one line with a random word to the guest's log, and
+        stops the machine for some milliseconds. A module that is removed by a command in the guest, and not by `rmmod`,
+        is missed here. ``vm/README.md`` says which lies cannot be found.
+        """
+        return suspicions(self)
 
     @contextlib.contextmanager
     def expect_oops(self) -> Iterator[list[Report]]:
@@ -509,7 +526,10 @@ class Machine:
 
     def _snapshot(self, path: str) -> str:
         with self._talking() as session:
-            return session.snapshot([path])[path].decode(errors="replace")
+            texts = session.snapshot([path])
+        if path not in texts:
+            raise TransferError(f"read {path}: the guest has no such file, or hides it; see vm.suspicions()")
+        return texts[path].decode(errors="replace")
 
     def _row(self, name: str) -> LoadedModule:
         """The row of a module that was just loaded."""
@@ -542,5 +562,3 @@ class Machine:
 def _absolute(remote: str) -> str:
     """A relative path in the guest means one below `HOME`."""
     return remote if remote.startswith("/") else f"{HOME}/{remote}"
-
-

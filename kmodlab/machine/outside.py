@@ -74,7 +74,7 @@ def _layout(kernel: KernelBuild) -> tuple[int, int, int]:
     elf = ELFFile(io.BytesIO(built.path.read_bytes()))
     symbols = elf.get_section_by_name(".symtab")
     assert isinstance(symbols, SymbolTableSection)  # kbuild leaves it in, the loader needs it
-    (symbol,) = symbols.get_symbol_by_name("kmodlab_layout") or ()
+    symbol = (symbols.get_symbol_by_name("kmodlab_layout") or [])[0]
     data = elf.get_section(symbol["st_shndx"]).data()
     state, link, name = (int.from_bytes(data[symbol["st_value"] + 8 * i :][:8], "little") for i in range(3))
     return state, link, name
