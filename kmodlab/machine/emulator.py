@@ -237,7 +237,7 @@ def _confined(memory: int) -> tuple[str, ...]:
     The order matters: a change of user makes the kernel forget the signal that QEMU is to get at its supervisor's end,
     so setpriv comes again after it.
     """
-    limits = (
+    limits: tuple[str, ...] = (
         "prlimit",
         f"--as={(memory << 20) + _ADDRESS_SPACE}",
         f"--nofile={_OPEN_FILES}",
