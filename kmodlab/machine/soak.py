@@ -68,7 +68,7 @@ class Sample:
 def soak(cycles: int, every: int) -> Iterator[Sample]:
     """Run so many cycles and yield a sample after each `every` of them.
 
-    A cycle takes a fresh machine, loads a module and unloads it, or has it oops, or has the kernel panic, or kills QEMU.
+    A cycle takes a fresh machine, and loads a module and unloads it, or has it oops, or panics, or kills QEMU.
     """
     vm = Machine()
     module = build(ModuleSource.from_text("soak", _MODULE), vm.kernel)
