@@ -133,6 +133,10 @@ LONG: dict[str, Callable[[int], str]] = {
     "one long line": lambda size: "BUG: KASAN: use-after-free in " + "a+0x1/0x2 [m] (x.c:1) <IRQ> " * 4000 * size,
     "spaces": lambda size: ("> " * 500 + " " * 2000 + "[<" * 500 + "\n") * 20 * size,
     "brackets": lambda size: (" f (a.c:1" + " b.c:2 (discriminator 3)" * 400 + "\n") * 20 * size,
+    "words in brackets": lambda size: (" f (a.c:1" + " b" * 900 + "\n") * 40 * size,
+    "in a report": lambda size: "Oops: 0000 [#1]\n" + ("WARNING: a, CPU#1: " * 5000 + "\n") * 5 * size,
+    "of accesses": lambda size: "Oops: 0000 [#1]\n" + ("CPU: 1 PID: 1 Comm: " * 2000 + "\n") * 20 * size,
+    "of places": lambda size: "Oops: 0000 [#1]\n" + (" ? [<12345678>] " + "a" * 3000 + "+0x1/\n") * 100 * size,
     "tainted": lambda size: ("Oops: 0000 [#1]\n" + "Tainted: " + "G " * 4000 + "\n") * 10 * size,
 }
 

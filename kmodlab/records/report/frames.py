@@ -31,7 +31,7 @@ _INLINED = re.compile(
 # " faulty_write (/build/faulty_main.c:37 (discriminator 3)) faulty", as scripts/decode_stacktrace.sh decodes
 _SCRIPT = re.compile(
     rf"\s{{0,8}}(?P<guess>\? )?(?P<function>{_NAME}) \((?P<file>[\w./+-]{{1,300}}\.(?:c|h|S|rs)):(?P<line>[0-9]{{1,7}})"
-    r"(?: \(discriminator [0-9]+\))?(?: [^()]{1,300}(?: \(discriminator [0-9]+\))?)*\)(?: (?P<module>[\w-]{1,60}))?$"
+    r"(?: \(discriminator [0-9]+\))?(?: [^() ]{1,300}(?: \(discriminator [0-9]+\))?)*\)(?: (?P<module>[\w-]{1,60}))?$"
 )
 # "[<80de0078>] (dump_backtrace) from [<80de0574>] (show_stack+0x28/0x2c)", 32-bit Arm
 _FROM = re.compile(

@@ -12,6 +12,8 @@ from kmodlab.records.kmsg import KmsgRecord
 __all__ = ["Line", "lines_of"]
 
 _INFO = 6
+_LONGEST = 2048
+"""More of a line is not read: printk() writes at most 1 KiB in one, and damage and malice must cost no time."""
 # One prefix each, at the start of what the one before has left. None can match in two ways, so all stay linear.
 _PREFIXES = tuple(
     re.compile(pattern)
@@ -39,7 +41,7 @@ class Line:
 
     Attributes:
         number: in the log, from 1.
-        text: what the kernel wrote, without white space at the end.
+        text: what the kernel wrote, without white space at the end, and no more than a line of the kernel can hold.
         level: 0 to 7, or None where the log does not say it.
         caller: ``T123`` or ``C0`` where the log says it, else empty.
         record: the line as a record.
@@ -62,7 +64,7 @@ def lines_of(log: str | Iterable[KmsgRecord]) -> Iterator[Line]:
     told = any(record.level != _INFO for record in records)
     for number, record in enumerate(records, 1):
         level = record.level + 8 * record.facility if told or record.facility else None
-        yield Line(number, record.text.rstrip(), level, record.caller, record)
+        yield Line(number, record.text[:_LONGEST].rstrip(), level, record.caller, record)
 
 
 def _split(log: str) -> Iterator[str]:
@@ -92,7 +94,7 @@ def _line(number: int, raw: str) -> Line:
     record = KmsgRecord(
         _INFO if level is None else level & 7, (level or 0) >> 3, _seconds(raw[:at]), text, caller=caller
     )
-    return Line(number, text, level, caller, record)
+    return Line(number, text[:_LONGEST], level, caller, record)
 
 
 _SECONDS = re.compile(r"\[ *([0-9]{1,10}\.[0-9]{1,9})")
