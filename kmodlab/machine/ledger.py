@@ -199,7 +199,7 @@ class Watch:
             self.drain()
             rounds += 1
             unchanged = unchanged + 1 if builder.holds == held else 0
-        if rounds and self._tidy:
+        if rounds:
             self._vm.run("rmmod dummy")
 
     def finish(self, *, settle: bool = True) -> Ledger:

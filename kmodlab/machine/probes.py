@@ -6,7 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
-__all__ = ["EVENTS", "GROUP", "INSTANCE", "Probe", "choose_probes", "event_folders", "setup_script", "tear_down_script"]
+__all__ = [
+    "EVENTS",
+    "GROUP",
+    "INSTANCE",
+    "Probe",
+    "choose_probes",
+    "event_folders",
+    "functions",
+    "setup_script",
+    "tear_down_script",
+]
 
 TRACING = "/sys/kernel/tracing"
 GROUP = "kmodlab"
@@ -131,6 +141,11 @@ def choose_probes(functions: Set[str], sizes: dict[str, int]) -> tuple[dict[str,
         if probe.stack:
             stacks.append(probe.name)
     return chosen, stacks, missing
+
+
+def functions() -> frozenset[str]:
+    """Return the functions on which our probes may sit."""
+    return frozenset(function for probe in _PROBES for function, _ in probe.functions)
 
 
 def event_folders(probes: dict[str, str]) -> Iterator[str]:
