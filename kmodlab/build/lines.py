@@ -10,6 +10,7 @@ module holds, so it runs in the compile sandbox.
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,9 +35,15 @@ _KERNEL = re.compile(
     r"(?:^|/)(?:include/(?:linux|asm|asm-generic|uapi|net|generated|vdso|crypto|drm|trace|rdma|scsi|sound)"
     r"|arch/\w+/include)/"
 )
+# By the machine in the file's head and that of the host, whose own tool reads no others.
+_TOOLS = {
+    (b"\x3e\0", "aarch64"): ("x86_64-linux-gnu-addr2line", "binutils-x86-64-linux-gnu"),
+    (b"\xb7\0", "x86_64"): ("aarch64-linux-gnu-addr2line", "binutils-aarch64-linux-gnu"),
+}
 # For each section named, the addresses in "addresses.N" are looked up; "-a" repeats each address before its lines.
 _SCRIPT = (
-    'n=0; for section; do addr2line -a -i -f -e module.ko -j "$section" < "addresses.$n" > "lines.$n" || exit; '
+    "n=0; tool=$1; shift; for section; do "
+    '"$tool" -a -i -f -e module.ko -j "$section" < "addresses.$n" > "lines.$n" || exit; '
     "n=$((n + 1)); done"
 )
 
@@ -158,6 +165,7 @@ def locate(data: bytes, frames: Sequence[Frame]) -> list[tuple[Spot, ...]]:
 
 
 def _look_up(data: bytes, wanted: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], tuple[Spot, ...]]:
+    tool, package = _TOOLS.get((data[18:20], os.uname().machine), ("addr2line", "binutils"))
     lists = {
         f"addresses.{number}": "".join(f"{address:#x}\n" for address in addresses).encode()
         for number, addresses in enumerate(wanted.values())
@@ -165,7 +173,7 @@ def _look_up(data: bytes, wanted: Mapping[str, Sequence[int]]) -> dict[tuple[str
     outcome = choose().run(
         Job(
             "find the lines of a trace",
-            ("bash", "-c", _SCRIPT, "bash", *wanted),
+            ("bash", "-c", _SCRIPT, "bash", tool, *wanted),
             {"module.ko": data, **lists},
             results=("lines.*",),
             env=MappingProxyType({"LC_ALL": "C"}),
@@ -175,8 +183,8 @@ def _look_up(data: bytes, wanted: Mapping[str, Sequence[int]]) -> dict[tuple[str
     if outcome.exit_status:
         said = outcome.output.strip().partition("\n")[0][:200] or f"status {outcome.exit_status}"
         raise SandboxError(
-            f"find the lines of a trace: addr2line: {said}; install binutils, or build the module with debug "
-            f"information",
+            f"find the lines of a trace: {tool}: {said}; apt-get install {package}, or look whether the module is "
+            f"damaged",
             output=outcome.output,
         )
     spots = {}

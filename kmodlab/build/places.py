@@ -28,10 +28,24 @@ def place_frames(data: bytes, frames: Sequence[Frame]) -> list[tuple[str, int] |
 
 @dataclass(frozen=True, slots=True)
 class _Symbol:
+    """A function.
+
+    Attributes:
+        section: in which it lies.
+        value: bytes from the section's start.
+        room: bytes up to the next symbol, which is how the kernel counts a function's size.
+        last: true if no other follows in the section; the kernel then counts on to what lies behind the section.
+    """
+
     section: str
     value: int
     room: int
-    """Bytes up to the next symbol, which is how the kernel counts a function's size."""
+    last: bool
+
+    def may_be(self, frame: Frame) -> bool:
+        """Whether the frame can be of this function, which a module built anew may have changed."""
+        fits = frame.size == self.room or (self.last and (frame.size or 0) > self.room)
+        return fits and frame.offset is not None and frame.offset <= self.room
 
 
 def _symbols(data: bytes) -> Mapping[str, list[_Symbol]]:
@@ -56,22 +70,24 @@ def _read_symbols(data: bytes) -> Mapping[str, list[_Symbol]]:
         start = headers[table][4] + at
         return data[start : data.index(b"\0", start, start + _LONGEST_NAME)].decode(errors="backslashreplace")
 
-    rows: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
+    rows: dict[int, list[tuple[int, str]]] = defaultdict(list)
     for header in headers:
         if header[1] != 2:  # SHT_SYMTAB
             continue
         table = data[header[4] : header[4] + header[5]]
         for name, info, _, index, value, _ in struct.iter_unpack("<IBBHQQ", table[: len(table) // 24 * 24]):
             if name and 0 < index < count and headers[index][2] & 4:  # SHF_EXECINSTR
-                rows[index].append((value, info & 15, text(header[6], name)))
+                spelt = text(header[6], name)
+                if info & 15 in (0, 2) and not spelt.startswith(("$", ".L")):  # NOTYPE, FUNC; marks of the assembler
+                    rows[index].append((value, spelt))
     found: dict[str, list[_Symbol]] = defaultdict(list)
     for index, entries in rows.items():
         section, end = text(names, headers[index][0]), headers[index][5]
-        starts = sorted({value for value, _, _ in entries} | {end})
+        starts = sorted({value for value, _ in entries} | {end})
         following = dict(zip(starts, [*starts[1:], end], strict=True))
-        for value, kind, name in entries:
-            if kind in (0, 2) and not name.startswith(("$", ".L")):  # NOTYPE, FUNC
-                found[name].append(_Symbol(section, value, following[value] - value))
+        for value, name in entries:
+            after = following[value]
+            found[name].append(_Symbol(section, value, after - value, after == end))
     return found
 
 
@@ -79,11 +95,9 @@ def _place(frame: Frame, symbols: Mapping[str, Sequence[_Symbol]]) -> tuple[str,
     """Section and offset of a frame; None where that is not certain."""
     if frame.offset is None or frame.inline:
         return None
-    candidates = {(one.section, one.value): one for one in symbols.get(frame.function, ()) if frame.offset <= one.room}
-    fitting = [one for one in candidates.values() if one.room == frame.size]
-    # The last function of a section has more room in the kernel than in the file, hence the second choice.
-    chosen = fitting if fitting else list(candidates.values())
+    chosen = {(one.section, one.value) for one in symbols.get(frame.function, ()) if one.may_be(frame)}
     if len(chosen) != 1:
         return None
+    ((section, value),) = chosen
     back = 0 if frame.exact or frame.offset == 0 else 1
-    return chosen[0].section, chosen[0].value + frame.offset - back
+    return section, value + frame.offset - back
