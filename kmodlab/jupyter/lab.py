@@ -186,11 +186,15 @@ class Lab:
 
 
 def lab_modules() -> dict[str, Path]:
-    """Return the folders of the modules that come with kmodlab, by the names of folders and of modules in them."""
+    """Return the folders of the modules that come with kmodlab, by the names of folders and of modules in them.
+
+    Exercises are not among them: their module is the one that the learner builds.
+    """
     try:
         folder = resource("lab_modules")
     except HostSetupError:
         return {}
     folders = [path for path in sorted(folder.iterdir()) if (path / "Kbuild").is_file()]
+    folders = [path for path in folders if not (path / "checks.py").is_file()]
     inside = {name: path for path in folders for name in ModuleSource.from_path(path).modules}
     return inside | {path.name: path for path in folders}
