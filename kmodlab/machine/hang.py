@@ -203,6 +203,12 @@ async def _processors(emulator: Emulator, channel: Channel, own: tuple[str, ...]
     before = emulator.console.mark()
     done = await channel.task(["bash", "-c", "echo l >/proc/sysrq-trigger"])
     await emulator.console.reach(done.log_time)
+    for _ in range(20):
+        # A processor prints its own later than the one that asked, which may have ended by then.
+        records = emulator.console.since(before)
+        if sum("NMI backtrace for cpu" in record.text for record in records) >= emulator.hardware.cpus:
+            break
+        await asyncio.sleep(0.05)
     stalls = backtraces(emulator.console.since(before), own)
     return [stall for stall in stalls if stall.culprit]
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 
 from kmodlab.errors import BuildError, ModuleLoadError
@@ -48,7 +49,7 @@ def judge(name: str, evidence: Evidence) -> Verdict:
         where=main.where,
         explanation=main.explanation,
         findings=rest,
-        reports=evidence.reports,
+        reports=(*_hang(evidence), *evidence.reports),
         exec=evidence.execs,
         leaks=evidence.leaks,
         log=KernelLog(evidence.log, caption="Kernel log", columns=KmsgRecord.COLUMNS),
@@ -57,6 +58,11 @@ def judge(name: str, evidence: Evidence) -> Verdict:
         evidence=main.evidence,
         step=evidence.stalled if main.kind == "hung" else None,
     )
+
+
+def _hang(evidence: Evidence) -> Iterator[Report]:
+    if evidence.stall and evidence.stall_report and evidence.stall.trace:
+        yield dataclasses.replace(evidence.stall_report, title=_stall_title(evidence.stall, evidence.stall_report))
 
 
 def _rank(kind: str) -> int:
@@ -80,7 +86,7 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
     if evidence.load_error:
         yield _load_error(evidence.load_error, "note" if fatal else "load-error")
     if evidence.stall and evidence.stalled:
-        yield _stall(evidence.stall, evidence.stalled, evidence.stall_where)
+        yield _stall(evidence.stall, evidence.stalled, evidence.stall_report)
     for report, kind in zip(evidence.reports, kinds, strict=True):
         yield Finding(kind, report.title, report.explanation, report.where, evidence="console")
     if evidence.ended and "oopsed" not in kinds and not evidence.stall:
@@ -118,11 +124,18 @@ def _gone(how: str) -> Finding:
     return Finding("oopsed", "the machine was reset", words, evidence="host")
 
 
-def _stall(stall: Stall, step: Step, where: Where | None) -> Finding:
-    manner, advice = _manner(stall)
+def _stall(stall: Stall, step: Step, report: Report | None) -> Finding:
+    _, advice = _manner(stall)
+    where = report.where if report else None
+    source: Source = "guest" if stall.answered else "host"
+    return Finding("hung", f"{_stall_title(stall, report)}, {step}", advice, where, evidence=source)
+
+
+def _stall_title(stall: Stall, report: Report | None) -> str:
+    manner, _ = _manner(stall)
     inner = stall.culprit or (stall.trace[0] if stall.trace else None)
-    title = f"{manner} in {inner.function}, {step}" if inner else f"{manner}, {step}"
-    return Finding("hung", title, advice, where, evidence="guest" if stall.answered else "host")
+    function = report.where.function if report and report.where else inner.function if inner else ""
+    return f"{manner} in {function}" if function else manner
 
 
 def _manner(stall: Stall) -> tuple[str, str]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Sequence
 
 from kmodlab.build.artifact import ModuleArtifact
@@ -17,7 +18,7 @@ from kmodlab.records.report.frames import bare_name
 from kmodlab.records.table import format_bytes
 from kmodlab.verdict.record import Leak
 
-__all__ = ["leaks_of", "load_order", "needed", "reports_in", "where_of"]
+__all__ = ["hang_report", "leaks_of", "load_order", "needed", "reports_in"]
 
 
 def load_order(modules: Sequence[ModuleArtifact]) -> tuple[ModuleArtifact, ...]:
@@ -67,11 +68,10 @@ def _place(trace: tuple[Frame, ...], module: str) -> Report:
     return Report("place", "", bare_name(function), module, trace=trace)
 
 
-def where_of(stall: Stall, modules: Sequence[ModuleArtifact]) -> Where | None:
-    """Return the line of the modules' source at which a task hangs."""
-    if stall.culprit is None:
-        return None
-    return _lined([_place(stall.trace, stall.culprit.module)], modules)[0].where
+def hang_report(stall: Stall, modules: Sequence[ModuleArtifact]) -> Report:
+    """Return where a task hangs as a report of kind ``hang``, with the lines of the modules' source."""
+    place = _place(stall.trace, stall.culprit.module if stall.culprit else "")
+    return dataclasses.replace(_lined([place], modules)[0], kind="hang", task=stall.task)
 
 
 def leaks_of(live: Iterable[Allocation], modules: Sequence[ModuleArtifact]) -> tuple[Leak, ...]:

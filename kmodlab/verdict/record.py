@@ -155,7 +155,7 @@ class Evidence:
         build_error, load_error: what was refused.
         diagnostics: warnings of the build.
         stall, stalled: a task that never ended, and the step it was in.
-        stall_where: the line of the module's own source at which it hangs.
+        stall_report: where it hangs, as a report of kind ``hang``.
         ended: how the guest's kernel went away, by QEMU's events: ``panic``, ``reset`` or empty.
         reports: of the kernel, from the console.
         taint: flags that have come, ``out-of-tree`` and ``unsigned-module`` left out; from outside where possible.
@@ -175,7 +175,7 @@ class Evidence:
     diagnostics: tuple[Diagnostic, ...] = ()
     stall: Stall | None = None
     stalled: Step | None = None
-    stall_where: Where | None = None
+    stall_report: Report | None = None
     ended: str = ""
     reports: tuple[Report, ...] = ()
     taint: Taint = field(default_factory=Taint)
@@ -200,7 +200,7 @@ class Verdict:
         where: the line of the module's own source that is to blame; None if there is none.
         explanation: what such a thing usually means and what to try.
         findings: what else was noticed.
-        reports: what the kernel reported, from its console.
+        reports: what the kernel reported, from its console; a hang as a report of kind ``hang``.
         exec: the lines that were run.
         leaks: what the module left behind.
         log: the kernel's log while the module was there.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,9 @@ from kmodlab.machine.hang import Stall, watch
 from kmodlab.machine.machine import HOME, Machine
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Ledger
-from kmodlab.records.report import Where, parse_reports
+from kmodlab.records.report import parse_reports
 from kmodlab.records.taint import Taint
-from kmodlab.verdict.places import leaks_of, needed, reports_in, where_of
+from kmodlab.verdict.places import hang_report, leaks_of, needed, reports_in
 from kmodlab.verdict.record import Evidence, ExecResult, Finding, Leak, Source, Step
 
 __all__ = ["Script", "Wishes"]
@@ -56,6 +57,16 @@ class Wishes:
     rounds: int = 1
 
 
+# Programs (they have a command line) whose parent is gone: init has taken them in. The agent is init's own child.
+_LEFT_BEHIND = """
+for status in /proc/[0-9]*/stat; do
+    read -r pid name state parent rest <"$status" || continue
+    [ "$parent" = 1 ] && [ "$name" != "(agent)" ] && [ "$pid" != "$PPID" ] && [ "$state" != Z ] && echo "$pid"
+done
+true
+"""
+
+
 class _Stop(Exception):
     """The trial cannot go on; why is known already."""
 
@@ -89,7 +100,7 @@ class Script:
         self._load_error: ModuleLoadError | None = None
         self._stall: tuple[Stall, Step] | None = None
         self._log_end: int | None = None
-        self._ended = self._lost = ""
+        self._ended = self._lost = self._mounts = ""
         self.starved = False
         self.lost_by = ""
 
@@ -118,6 +129,8 @@ class Script:
         try:
             for name in needed(self._modules):
                 vm.modprobe(name)
+            if self._wishes.lines:
+                self._mounts = vm.run(["cat", "/proc/self/mounts"]).stdout
             with self._account(vm):
                 for _ in range(self._wishes.rounds):
                     self._round(vm)
@@ -176,9 +189,11 @@ class Script:
     def _unload(self, vm: Machine, module: ModuleArtifact) -> None:
         self._say(f"Unloading {module.name}")
         mark = vm.log_mark()
-        done = self._step(vm, Step("unload", module.name), ["@delete", module.name, "2048"])
+        done = self._delete(vm, module)
+        if done.errno == errno.EWOULDBLOCK and self._wishes.lines and self._end_what_lines_left(vm):
+            done = self._delete(vm, module)
         self._stop_at_damage(vm, mark)
-        if done is None or done.exit_status == 0:
+        if done.exit_status == 0:
             self._loaded.remove(module)
             return
         rows = vm.lsmod()
@@ -186,11 +201,30 @@ class Script:
         title, _, advice = str(refusals.unload_refused(module.name, _answer(done), rows)).partition("; ")
         if row is not None and row.permanent:
             self._notes.append(Finding("note", f"{module.name} has no module_exit, so it stays", failing=False))
-        elif row is not None and row.refcount and not row.holders and not self._wishes.lines:
-            what = f"a reference to {module.name} itself (refcount {row.refcount}): it can never be unloaded"
+        elif row is not None and row.refcount and not row.holders and not self._mounted(vm):
+            what = f"a reference to {module.name} itself (refcount {row.refcount}), so it can never be unloaded"
             self._leaks.append(Leak("reference", what))
         else:
             self._notes.append(Finding("in-use", title, advice))
+
+    def _delete(self, vm: Machine, module: ModuleArtifact) -> TaskResult:
+        done = self._step(vm, Step("unload", module.name), ["@delete", module.name, "2048"])
+        assert done is not None  # only lines may come back without a result
+        return done
+
+    def _end_what_lines_left(self, vm: Machine) -> bool:
+        """Kill what the lines left running in the background, which may have the module open; tell if there was any."""
+        left = vm.run(_LEFT_BEHIND).stdout.split()
+        if left:
+            vm.run(["kill", "-9", *left])
+            names = "processes" if len(left) > 1 else "a process"
+            words = f"the lines left {names} in the background; they were killed before the unloading"
+            self._notes.append(Finding("note", words, failing=False))
+        return bool(left)
+
+    def _mounted(self, vm: Machine) -> bool:
+        """Whether something is mounted that was not when the machine started, so that a file system is in use."""
+        return bool(self._mounts) and vm.run(["cat", "/proc/self/mounts"]).stdout != self._mounts
 
     def _step(self, vm: Machine, step: Step, argv: Sequence[str], stdin: bytes = b"") -> TaskResult | None:
         """Do one thing in the guest under a time limit; return None for a line that did not end by its own fault."""
@@ -273,7 +307,6 @@ class Script:
 
     def _evidence(self, log: tuple[KmsgRecord, ...], judged: tuple[KmsgRecord, ...]) -> Evidence:
         stall, step = self._stall or (None, None)
-        where: Where | None = where_of(stall, self._modules) if stall else None
         return Evidence(
             modules=self._names,
             kernel=self._kernel.release,
@@ -281,7 +314,7 @@ class Script:
             load_error=self._load_error,
             stall=stall,
             stalled=step,
-            stall_where=where,
+            stall_report=hang_report(stall, self._modules) if stall else None,
             ended=self._ended,
             reports=reports_in(judged, self._modules),
             taint=self._taint[0].beyond_expected,

@@ -15,6 +15,8 @@ __all__ = ["html", "text"]
 
 _WIDTH = 96
 _LOG_LINES = 12
+_ASKED = ("sysrq: Show backtrace", "Uhhuh. NMI received")
+"""What the search for a hang's place writes to the log; it tells the module's author nothing new."""
 _COLOURS = {"clean": "#009e73", "warned": "#e69f00", "leaked": "#e69f00", "machine-lost": "#56b4e9"}
 _BAD = "#d55e00"
 _PRE = (
@@ -77,6 +79,9 @@ def _log(verdict: Verdict) -> Iterator[str]:
 def _telling(verdict: Verdict) -> list[KmsgRecord]:
     """The log's lines that say most: those before the first report and its beginning, or the last ones."""
     log = list(verdict.log)
+    asked = next((n for n, record in enumerate(log) if record.text.startswith(_ASKED)), len(log))
+    if asked < len(log):
+        return log[:asked][-_LOG_LINES:]
     if verdict.reports and verdict.reports[0].lines[0]:
         first = verdict.reports[0].lines[0] - 1
         return log[max(0, first - 3) : first + _LOG_LINES - 3]
