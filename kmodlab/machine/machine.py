@@ -126,6 +126,7 @@ class Machine:
         self._files: dict[str, ModuleFile] = {}
         self._code: dict[str, ModuleCode] = {}
         self._expected = Expected()
+        self._silent = False
 
     # -- Life ---------------------------------------------------------------------------------------------------
 
@@ -175,6 +176,7 @@ class Machine:
         self._files.clear()
         self._code.clear()
         self._expected = Expected(set(template.modules()))
+        self._silent = False
         self._log_start = emulator.console.mark()
         self._state = State.RUNNING
 
@@ -488,13 +490,14 @@ class Machine:
         assert self._session is not None
         try:
             yield self._session
-        except MachineLost:
+        except MachineLost as error:
+            self._silent = error.reason == "hung"
             raise self._lost() from None
 
     def _lost(self) -> MachineLost:
         self._state = State.LOST
         emulator = self._running()
-        error = lost_error(emulator.lost or "killed")
+        error = lost_error(emulator.lost or ("hung" if self._silent else "killed"))
         error.records = tuple(self._records())
         return error
 
