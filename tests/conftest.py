@@ -25,6 +25,13 @@ REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if
 """Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the learner's record of whoever runs the tests out of them."""
+    os.environ["KMODLAB_DATA"] = str(tmp_path_factory.mktemp("data"))
+    kmodlab.settings.cache_clear()
+
+
 @contextlib.contextmanager
 def needs(part: str) -> Iterator[None]:
     """Skip the test if the host lacks a part, or fail it where the part is required."""

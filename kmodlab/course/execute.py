@@ -146,7 +146,8 @@ def _kernel_manager(private: Path) -> Any:
 def _environment(private: Path) -> dict[str, str]:
     home = str(Path(kmodlab.__file__).parent.parent)
     paths = [home, *(path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != home)]
-    places = {name: str(private) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR")}
+    # Who runs notebooks by the dozen is no learner: the record of the one whose computer this is stays as it was.
+    places = {name: str(private) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "KMODLAB_DATA")}
     return {**os.environ, **places, "PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from IPython.core.completer import CompletionContext, SimpleCompletion, SimpleMatcherResult, context_matcher
 
+from kmodlab.course.exercise import find_exercises
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels
 from kmodlab.jupyter import verbs
@@ -58,6 +59,8 @@ def _words(lab: Lab, verb: str, words: list[str]) -> Iterable[str]:
     """What can stand at a place that is no option's."""
     if verb == "vm":
         return verbs.VM_ACTIONS if not words else (kernel.release for kernel in kernels.find_kernels())
+    if verb == "hint":
+        return [one.id for one in find_exercises()] if not words else ()
     if verb in {"rmmod", "lsmod"}:
         return _loaded(lab)
     if verb in {"insmod", "modprobe", "modinfo"} and not words:

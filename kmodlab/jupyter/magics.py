@@ -19,6 +19,7 @@ from kmodlab.jupyter import shell_lines, verbs
 from kmodlab.jupyter.arguments import near, split_parameters
 from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
+from kmodlab.jupyter.exercises import Desk
 from kmodlab.jupyter.lab import Lab
 from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
 from kmodlab.machine.machine import Machine, State
@@ -58,6 +59,7 @@ class KmodMagics(Magics):
 
     Attributes:
         lab: the session's machine and modules.
+        desk: its learner's exercises.
     """
 
     shell: Any
@@ -65,16 +67,22 @@ class KmodMagics(Magics):
     def __init__(self, shell: Any, lab: Lab) -> None:
         super().__init__(shell)
         self.lab = lab
+        self.desk = Desk(lab)
         self._shown = 0
 
     # -- Building and loading ---------------------------------------------------------------------------------------
 
     @line_cell_magic
-    def kmod(self, line: str, cell: str | None = None) -> BuiltModule | KmodlabError | None:
-        """Build the C of a cell."""
+    def kmod(self, line: str, cell: str | None = None) -> Any:
+        """Build the C of a cell, or bring an earlier version of it back."""
         given = verbs.ALL["kmod"].read(line)
         if given is None:
             return None
+        if given.history or given.restore is not None:
+            name, _ = self._one("%kmod", given.words)
+            if given.history:
+                return self.desk.history(name)
+            return self.desk.restore(name, given.restore, replace=cell is not None)
         if cell is None:
             raise UsageError("%kmod: there is no C; write %%kmod NAME on the first line of a cell and the C below it")
         words, parameters = split_parameters("%%kmod", given.words)
@@ -84,6 +92,7 @@ class KmodMagics(Magics):
             raise UsageError("%%kmod: parameters are given to a module when it is loaded; add --load")
         # Several words are a name with spaces, which the check of names explains.
         source = self._source(" ".join(words), cell)
+        self.desk.keep(source, cell)
         with explain_interrupt("%%kmod", self.lab):
             return expecting(given.expect_error, "%%kmod", lambda: self._build(source, given, parameters))
 
@@ -254,6 +263,12 @@ class KmodMagics(Magics):
         self._change(action, more)
         return self.lab.status()
 
+    @line_magic
+    @_verb("hint")
+    def hint(self, given: Namespace) -> Any:
+        """Show the next hint."""
+        return self.desk.hint(self._one("%hint", given.words)[0] if given.words else None)
+
     def _change(self, action: str, more: Sequence[str]) -> None:
         lab = self.lab
         if action == "reset":
@@ -294,14 +309,18 @@ def _keep_empty_body(lines: list[str]) -> list[str]:
 
 def register(shell: Any, lab: Lab) -> None:
     """Add the magics to an IPython session."""
-    shell.register_magics(KmodMagics(shell, lab))
+    magics = KmodMagics(shell, lab)
+    shell.register_magics(magics)
+    shell.user_ns.setdefault("check", magics.desk.check)
     shell.input_transformers_cleanup.append(_keep_empty_body)
 
 
 def unregister(shell: Any) -> None:
     """Take the magics away again."""
     manager = shell.magics_manager
-    manager.registry.pop(KmodMagics.__name__, None)
+    magics = manager.registry.pop(KmodMagics.__name__, None)
+    if magics and shell.user_ns.get("check") == magics.desk.check:
+        del shell.user_ns["check"]
     for kind in manager.magics.values():
         for name in verbs.ALL:
             kind.pop(name, None)

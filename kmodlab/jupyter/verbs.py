@@ -30,6 +30,8 @@ def _kmod() -> Options:
     options.option("-l", "--load", action="store_true", help="load it and show what the kernel logs meanwhile")
     options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
     options.option("-k", "--kernel", metavar="RELEASE", help="build it for this kernel instead of the machine's own")
+    options.option("--history", action="store_true", help="list the versions of this module that were built")
+    options.option("--restore", type=int, metavar="N", help="bring version N back into the cell, or into a new one")
     return options
 
 
@@ -127,6 +129,16 @@ def _vm() -> Options:
     return options
 
 
+def _hint() -> Options:
+    options = Options(
+        "%hint",
+        "Show the next hint for what failed in the last check of an exercise.",
+        '  check("bounded")\n  %hint',
+    )
+    options.words("words", "the exercise; the one checked last if none is named", metavar="EXERCISE")
+    return options
+
+
 ALL = {
     "kmod": _kmod(),
     "insmod": _insmod(),
@@ -137,5 +149,6 @@ ALL = {
     "dmesg": _dmesg(),
     "guest": _guest(),
     "vm": _vm(),
+    "hint": _hint(),
 }
 """The magics by name."""

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""Exercises as a learner meets them: cells of a notebook that build, check, ask for hints and bring versions back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from IPython.utils.capture import CapturedIO, capture_output
+from traitlets.config import Config
+
+import kmodlab
+import kmodlab.jupyter
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.course.exercise import Exercise, find_exercise
+from kmodlab.errors import CompileError, UsageError
+
+pytestmark = pytest.mark.machine
+
+Cell = Callable[[str], tuple[ExecutionResult, CapturedIO]]
+
+
+@pytest.fixture
+def shell(frozen: KernelBuild, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    monkeypatch.setenv("KMODLAB_DATA", str(tmp_path))
+    kmodlab.settings.cache_clear()
+    InteractiveShell.clear_instance()
+    config = Config()
+    config.HistoryManager.enabled = False
+    session = InteractiveShell.instance(config=config)
+    kmodlab.jupyter.load(session)
+    yield session
+    kmodlab.jupyter.unload_ipython_extension(session)
+    InteractiveShell.clear_instance()
+    monkeypatch.undo()
+    kmodlab.settings.cache_clear()
+
+
+@pytest.fixture
+def cell(shell: InteractiveShell) -> Cell:
+    def run(text: str) -> tuple[ExecutionResult, CapturedIO]:
+        with capture_output() as captured:
+            result = shell.run_cell(text, store_history=True)
+        return result, captured
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def exercise() -> Exercise:
+    return find_exercise("bounded")
+
+
+def test_from_the_skeleton_to_the_solution(shell: InteractiveShell, cell: Cell, exercise: Exercise) -> None:
+    early, _ = cell('check("bounded")')
+    assert isinstance(early.error_in_exec, UsageError)
+    assert "%%kmod bounded" in str(early.error_in_exec)
+
+    cell(f"%%kmod bounded\n{exercise.skeleton}")
+    first, shown = cell('check("bounded")')
+    assert (first.result.points, first.result.ok) == (0, False)
+    assert "Which is the largest level" in shown.stdout
+    looks, _ = shell.display_formatter.format(first.result)
+    assert "Which is the largest level" in looks["text/plain"]
+    assert looks["text/html"].startswith('<div role="group"')
+
+    assert "Hint 2 of 2" in str(cell("%hint")[0].result)
+    said = [str(cell("%hint")[0].result) for _ in range(3)]
+    assert "Hint 2 of 2 for refuses_later" in said[0]
+    assert said[1] == said[2]
+    assert said[1].startswith("That was all")
+
+    cell(f"%%kmod bounded\n{exercise.solution}")
+    last, _ = cell('check("bounded")')
+    assert last.result.ok
+    assert "nothing to hint at" in str(cell("%hint")[0].result)
+    course, _ = cell("check()")
+    assert {row.id: row.state for row in course.result}["bounded"] == "done"
+
+
+def test_what_does_not_compile_gets_no_points_and_the_compilers_words(cell: Cell, exercise: Exercise) -> None:
+    cell(f"%%kmod bounded\n{exercise.solution}")
+    broken, _ = cell(f"%%kmod bounded\n{exercise.solution.replace('return err;', 'return err')}")
+    assert isinstance(broken.error_in_exec, CompileError)
+    result, _ = cell('check("bounded")')
+    assert (result.result.verdict, result.result.points) == ("build-error", 0)
+    assert "In[2]" in result.result.checks[0].message
+
+
+def test_every_version_of_a_cell_comes_back(shell: InteractiveShell, cell: Cell, exercise: Exercise) -> None:
+    cell(f"%%kmod bounded\n{exercise.skeleton}")
+    cell("%%kmod bounded\nthis is no C\n")
+    rows, _ = cell("%kmod bounded --history")
+    assert [row.number for row in rows.result] == [2, 1]
+    cell("%kmod bounded --restore 1")
+    assert shell.rl_next_input == f"%%kmod bounded\n{exercise.skeleton}"
+    cell("%%kmod bounded --restore 2\nint edited_by_mistake;\n")
+    assert shell.rl_next_input == "%%kmod bounded\nthis is no C\n"
+    missing, _ = cell("%kmod bounded --restore 7")
+    assert isinstance(missing.error_in_exec, UsageError)
+
+
+def test_an_answer_survives_the_jupyter_kernel(shell: InteractiveShell, cell: Cell, exercise: Exercise) -> None:
+    cell(f"%%kmod bounded\n{exercise.skeleton}")
+    kmodlab.jupyter.unload_ipython_extension(shell)
+    kmodlab.jupyter.load(shell)
+    result, shown = cell('check("bounded")')
+    assert result.result.points == 0
+    assert "was not run since" in shown.outputs[0].data["text/plain"]
+
+
+def test_a_record_that_cannot_be_kept_does_not_stop_the_work(
+    shell: InteractiveShell, cell: Cell, exercise: Exercise
+) -> None:
+    record = kmodlab.settings().data / "learner.sqlite3"
+    record.write_text("no database" * 1000)
+    built, shown = cell(f"%%kmod bounded\n{exercise.skeleton}")
+    assert built.success
+    assert "history is not kept" in shown.outputs[0].data["text/plain"]
+    assert cell('check("bounded")')[0].result.points == 0
