@@ -17,8 +17,19 @@ if TYPE_CHECKING:
     from kmodlab.build.source import ModuleSource as ModuleSource
     from kmodlab.config import settings as settings
     from kmodlab.machine.machine import Machine as Machine
+    from kmodlab.verdict.trial import try_module as try_module
 
-__all__ = ["Machine", "ModuleSource", "__version__", "build", "errors", "load_ipython_extension", "plot", "settings"]
+__all__ = [
+    "Machine",
+    "ModuleSource",
+    "__version__",
+    "build",
+    "errors",
+    "load_ipython_extension",
+    "plot",
+    "settings",
+    "try_module",
+]
 
 __version__ = "0.1.0"
 
@@ -28,6 +39,7 @@ _HOMES = {
     "build": ("kmodlab.build", None),
     "plot": ("kmodlab.plot", None),
     "settings": ("kmodlab.config", "settings"),
+    "try_module": ("kmodlab.verdict.trial", "try_module"),
 }
 
 

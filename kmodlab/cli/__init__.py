@@ -25,7 +25,12 @@ __all__ = ["FELL_SHORT", "LAB_FAILED", "WENT_WELL", "WRONG_USAGE", "Verbs", "exi
 WENT_WELL, FELL_SHORT, WRONG_USAGE, LAB_FAILED = range(4)
 _INTERRUPTED = 130
 
-_VERBS = ("setup", "doctor", "tour", "start", "test", "build", "explain", "execute", "bench", "soak", "python")
+_VERBS = (
+    *("setup", "doctor", "tour", "start", "test", "build", "try", "check", "explain", "replay", "shell", "execute"),
+    *("bench", "soak", "python"),
+)
+_FILES = {"try": "try_"}
+"""Verbs whose file cannot have their name: it is a word of Python."""
 
 
 class Verbs(click.Group):
@@ -39,7 +44,7 @@ class Verbs(click.Group):
         """Load a verb."""
         if cmd_name not in _VERBS:
             return None
-        command: click.Command = importlib.import_module(f"kmodlab.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"kmodlab.cli.{_FILES.get(cmd_name, cmd_name)}").command
         return command
 
 

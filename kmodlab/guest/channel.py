@@ -15,7 +15,7 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kmodlab.errors import MachineLost
@@ -145,7 +145,7 @@ class Channel:
         self,
         argv: Sequence[str],
         *,
-        stdin: bytes = b"",
+        stdin: bytes | AsyncIterable[bytes] = b"",
         timeout: float | None = None,
         cwd: str = "/root",
         env: Mapping[str, str] | None = None,
@@ -158,7 +158,7 @@ class Channel:
 
         Args:
             argv: the program and its arguments.
-            stdin: all that it may read.
+            stdin: all that it may read, at once or as it comes.
             timeout: seconds until it is sent SIGKILL.
             cwd: the folder it starts in.
             env: variables that it gets beside the agent's own.
@@ -222,18 +222,25 @@ class Channel:
             raise MachineLost("talk to the guest: nobody said hello; call hello() first", reason="ended")
         self._transport.write(data)
 
-    async def _feed(self, task: _Task, data: bytes) -> None:
+    async def _feed(self, task: _Task, data: bytes | AsyncIterable[bytes]) -> None:
         """Send the standard input, at most a window ahead of what the task has taken."""
-        rest = memoryview(data)
         with contextlib.suppress(MachineLost):
-            while rest:
-                while not task.credit:
-                    task.more_credit.clear()
-                    await task.more_credit.wait()
-                piece, rest = rest[: min(_PIECE, task.credit)], rest[min(_PIECE, task.credit) :]
-                task.credit -= len(piece)
-                self._send(header_of(task.id, Type.STDIN, len(piece)) + bytes(piece))
+            if isinstance(data, bytes):
+                await self._feed_piece(task, data)
+            else:
+                async for piece in data:
+                    await self._feed_piece(task, piece)
             self._send(encode(Type.STDIN_EOF, task.id))
+
+    async def _feed_piece(self, task: _Task, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            while not task.credit:
+                task.more_credit.clear()
+                await task.more_credit.wait()
+            piece, rest = rest[: min(_PIECE, task.credit)], rest[min(_PIECE, task.credit) :]
+            task.credit -= len(piece)
+            self._send(header_of(task.id, Type.STDIN, len(piece)) + bytes(piece))
 
     async def _end_of(self, task: _Task, timeout: float | None) -> Exit:
         """Wait for the end of a task; once its time should be up, make sure that the agent still lives."""

@@ -130,6 +130,7 @@ def test_the_public_names() -> None:
         "load_ipython_extension",
         "plot",
         "settings",
+        "try_module",
     ]
     for name in kmodlab.__all__:
         assert getattr(kmodlab, name) is not None
