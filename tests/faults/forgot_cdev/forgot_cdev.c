@@ -10,7 +10,7 @@ static dev_t number;
 
 static int __init forgot_cdev_init(void)
 {
-	return alloc_chrdev_region(&number, 0, 1, "forgot_cdev");
+	return alloc_chrdev_region(&number, 0, 1, "forgot_cdev"); /* HERE */
 }
 
 static void __exit forgot_cdev_exit(void)

@@ -10,9 +10,9 @@ static u32 counter;
 
 static int __init forgot_debugfs_init(void)
 {
-	struct dentry *folder = debugfs_create_dir("forgot_debugfs", NULL);
+	struct dentry *folder = debugfs_create_dir("forgot_debugfs", NULL); /* HERE */
 
-	debugfs_create_u32("counter", 0444, folder, &counter);
+	debugfs_create_u32("counter", 0444, folder, &counter); /* HERE */
 	return 0;
 }
 

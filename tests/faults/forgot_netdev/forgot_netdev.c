@@ -17,14 +17,14 @@ static const struct net_device_ops operations = { .ndo_start_xmit = drop };
 
 static int __init forgot_netdev_init(void)
 {
-	struct net_device *device = alloc_etherdev(0);
+	struct net_device *device = alloc_etherdev(0); /* HERE */
 	int err;
 
 	if (!device)
 		return -ENOMEM;
 	device->netdev_ops = &operations;
 	eth_hw_addr_random(device);
-	err = register_netdev(device);
+	err = register_netdev(device); /* HERE */
 	if (err)
 		free_netdev(device);
 	return err;

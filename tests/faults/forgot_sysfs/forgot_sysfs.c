@@ -11,7 +11,7 @@ static struct kobject *folder;
 
 static int __init forgot_sysfs_init(void)
 {
-	folder = kobject_create_and_add("forgot_sysfs", kernel_kobj);
+	folder = kobject_create_and_add("forgot_sysfs", kernel_kobj); /* HERE */
 	return folder ? 0 : -ENOMEM;
 }
 

@@ -13,12 +13,12 @@ struct node {
 
 static struct node node = { .child = &node };
 
-static noinline long depth_of(struct node *this)
+static noinline long depth_of(struct node *this) /* HERE */
 {
 	volatile char scratch[64];
 
-	scratch[0] = 0;
-	if (!this->child)
+	scratch[0] = 0; /* HERE */
+	if (!this->child) /* HERE */
 		return scratch[0];
 	/* DELIBERATE BUG: the node is its own child */
 	return 1 + depth_of(this->child) + scratch[0]; /* HERE */

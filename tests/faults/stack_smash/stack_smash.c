@@ -24,7 +24,7 @@ static noinline int parse(void)
 	for (i = 0; i < length; i++)
 		at[i] = 'x';
 	return text[0] == 'x';
-}
+} /* HERE */
 
 static ssize_t stack_smash_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
 {

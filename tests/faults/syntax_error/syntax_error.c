@@ -3,8 +3,6 @@
  * syntax_error: Lacks a semicolon.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/module.h>
 
 static int __init syntax_error_init(void)
@@ -13,8 +11,7 @@ static int __init syntax_error_init(void)
 
 	/* DELIBERATE BUG: a semicolon is missing */
 	answer++ /* HERE */
-	pr_info("%d\n", answer);
-	return 0;
+	return answer == 42;
 }
 
 static void __exit syntax_error_exit(void)

@@ -11,6 +11,7 @@ static int version = 3;
 
 static noinline void start(void)
 {
+	/* DELIBERATE BUG: a warning that is to be hidden */
 	WARN_ON(READ_ONCE(version) != 2); /* HERE */
 	pr_info("started\n");
 }
