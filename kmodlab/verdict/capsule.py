@@ -16,7 +16,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -42,7 +42,7 @@ class Settings:
     """How a module was tried; see `kmodlab.try_module`."""
 
     kernel: str
-    parameters: Mapping[str, str] = MappingProxyType({})
+    parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     exec: tuple[str, ...] = ()
     timeout: float = 10.0
     memory: int | None = None
