@@ -275,7 +275,9 @@ def _expanded(frame: Frame, chain: Sequence[Spot], module: ModuleCode) -> list[F
 def _where(report: Report, module: ModuleCode, spots: Mapping[Frame, tuple[Spot, ...]]) -> Where | None:
     """The innermost line of the module's own source in the function to blame, else in one that called it."""
     own = [frame for frame in report.trace if frame.module == module.name]
-    start = next((n for n, frame in enumerate(own) if bare_name(frame.function) == report.function), 0)
+    named = [number for number, frame in enumerate(own) if bare_name(frame.function) == report.function]
+    # A stack that a recursion has filled overflows anywhere: the line to look at is the call of itself.
+    start = named[1] if report.kind == "stack-overflow" and len(named) > 1 else next(iter(named), 0)
     for frame in own[start:]:
         for spot in spots.get(frame, ()):
             if not _KERNEL.search(spot.file):

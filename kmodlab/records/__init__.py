@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kmodlab.records.memory import MemoryChange, MemoryFigure, MemorySnapshot, ModuleMemory
     from kmodlab.records.modinfo import ModInfo, ModuleParameter
     from kmodlab.records.modules import LoadedModule, parse_modules
+    from kmodlab.records.report import Frame, Report, parse_reports
     from kmodlab.records.table import Column, Rows, format_bytes
     from kmodlab.records.taint import Taint, TaintFlag, parse_taint
 
@@ -26,6 +27,7 @@ __all__ = [
     "DependencyGraph",
     "DependencyNode",
     "Export",
+    "Frame",
     "KernelLog",
     "KmsgRecord",
     "LoadedModule",
@@ -36,6 +38,7 @@ __all__ = [
     "ModuleFile",
     "ModuleMemory",
     "ModuleParameter",
+    "Report",
     "Rows",
     "Section",
     "Taint",
@@ -44,6 +47,7 @@ __all__ = [
     "parse_console",
     "parse_kmsg",
     "parse_modules",
+    "parse_reports",
     "parse_taint",
     "read_module",
 ]
@@ -55,6 +59,7 @@ _HOME = {
     "DependencyGraph": "dependencies",
     "DependencyNode": "dependencies",
     "Export": "elf",
+    "Frame": "report",
     "KernelLog": "kmsg",
     "KmsgRecord": "kmsg",
     "LoadedModule": "modules",
@@ -65,6 +70,7 @@ _HOME = {
     "ModuleFile": "elf",
     "ModuleMemory": "memory",
     "ModuleParameter": "modinfo",
+    "Report": "report",
     "Rows": "table",
     "Section": "elf",
     "Taint": "taint",
@@ -73,6 +79,7 @@ _HOME = {
     "parse_console": "kmsg",
     "parse_kmsg": "kmsg",
     "parse_modules": "modules",
+    "parse_reports": "report",
     "parse_taint": "taint",
     "read_module": "elf",
 }

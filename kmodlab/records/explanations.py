@@ -120,6 +120,11 @@ EXPLANATIONS = MappingProxyType(
             "An entry in /proc was made twice or removed without being there; remove it exactly once in the "
             "exit function."
         ),
+        "name-clash": (
+            "A file or folder was made under a name that is taken; choose another, or remove the first in the exit "
+            "function and when init fails."
+        ),
+        "hang": "A task or processor does not come to an end; look at what its innermost line waits for or repeats.",
         "kobject": (
             "An object of the device model was added twice or not set up; check names, and add and delete once each."
         ),

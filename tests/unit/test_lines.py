@@ -110,6 +110,13 @@ def test_where_only_unsure_frames_are_left(code: ModuleCode) -> None:
 
 
 @pytest.mark.build
+def test_a_full_stack_is_the_fault_of_the_call_that_repeats(code: ModuleCode) -> None:
+    report = with_lines(captured("stack-overflow"), [code])[0]
+    assert report.where is not None
+    assert MARKS[report.where.file, report.where.line] == "deeper"
+
+
+@pytest.mark.build
 def test_functions_of_the_kernels_headers_are_not_the_modules_own(code: ModuleCode) -> None:
     report = with_lines(captured("list-twice"), [code])[0]
     assert [(frame.function, frame.file) for frame in report.trace if frame.inline] == [

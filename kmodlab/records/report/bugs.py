@@ -117,6 +117,12 @@ FORMS = (
         begins=False,
     ),
     form(
+        "name-clash",
+        r"sysfs: cannot create duplicate filename |debugfs: (?:Directory|File) '[^']{1,200}'.{0,60} already present!",
+        "WARNING: duplicate name in {function}",
+        rank=60,
+    ),
+    form(
         "kobject",
         r"kobject_add_internal failed for|kobject: '[^']{0,80}' \(\S+\): (?:is not|tried)",
         "WARNING: kobject bug in {function}",

@@ -73,6 +73,8 @@ queued_(?:spin|read|write)_\w+ native_queued_\w+ __pv_queued_\w+ pv_(?:wait|queu
 """
 # What keeps data for others: trees, lists, timers, queues, counted objects.
 _LIBRARY = r"""
+sysfs_\w+ (?:__)?kernfs_(?:add|create|new|remove|find)\w* (?:__)?debugfs_\w+ (?:__)?proc_(?:register|create|mkdir)\w*
+class_create\w* device_(?:create|add|register)\w*
 (?:__)?rb_\w+ __rb_\w+ timerqueue_\w+ xa_\w+ xas_\w+ __xa_\w+ idr_\w+ ida_\w+ radix_tree_\w+ __radix_tree_\w+
 klist_\w+ llist_\w+ crc\w+ hex_\w+ (?:__)?(?:mutex|rt_mutex|ww_mutex|down|up|rwsem|osq)_\w+ down up osq_\w+
 _atomic_dec_and_\w+ atomic_dec_and_\w+ lock_timer_base timer_is_static_object work_is_static_object
