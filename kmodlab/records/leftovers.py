@@ -216,10 +216,14 @@ def _kprobes(text: str) -> Iterator[str]:
     return (line.split()[2] for line in text.splitlines() if len(line.split()) >= 3)
 
 
+# kworker/R-NAME is the rescuer of one workqueue, since 6.8.
+_POOL = re.compile(r"kworker/(?!R-)")
+
+
 def _kthread(stat: str) -> Iterator[str]:
     """A kernel thread's ``/proc/N/stat`` → its name and number; the kernel's pool of workers comes and goes."""
     found = re.match(r"(\d+) \((.*)\) \S (?:\S+ ){5}(\d+) ", stat, re.S)
-    if found and int(found[3]) & 0x0020_0000 and not found[2].startswith("kworker"):
+    if found and int(found[3]) & 0x0020_0000 and not _POOL.match(found[2]):
         yield f"{found[2]} ({found[1]})"
 
 

@@ -131,9 +131,14 @@ def test_kernel_threads_but_not_the_pool_of_workers() -> None:
         return {f"/proc/{number}/stat": f"{number} ({name}) S 2 0 0 0 -1 {flags} 0 0 0 0 0"}
 
     after = at(
-        files={**stat(8, "kworker/0:1", 0x208040), **stat(9, "lit) ter", 0x208040), **stat(10, "bash", 0x400000)}
+        files={
+            **stat(8, "kworker/0:1", 0x208040),
+            **stat(9, "lit) ter", 0x208040),
+            **stat(11, "kworker/R-litter", 0x208040),
+            **stat(10, "bash", 0x400000),
+        }
     )
-    assert found(at(), after) == [("kthread", "lit) ter (9)")]
+    assert found(at(), after) == [("kthread", "kworker/R-litter (11)"), ("kthread", "lit) ter (9)")]
 
 
 def test_a_network_device_is_told_once() -> None:
