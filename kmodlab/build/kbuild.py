@@ -99,9 +99,21 @@ def _version(program: Path, changed: int) -> str:
 
 
 def kbuild(
-    source: ModuleSource, kernel: KernelBuild, *, timeout: float, watch: Callable[[bytes], object] | None = None
+    source: ModuleSource,
+    kernel: KernelBuild,
+    *,
+    timeout: float,
+    watch: Callable[[bytes], object] | None = None,
+    variables: tuple[str, ...] = (),
 ) -> Made:
     """Run ``make M=… modules`` and return what came of it; whether that is good is the caller's to judge.
+
+    Args:
+        source: what is built.
+        kernel: whose headers it is built with.
+        timeout: seconds it may take.
+        watch: called with each piece of output as it comes, for progress.
+        variables: further ones for make, such as ``W=1``.
 
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
@@ -111,7 +123,7 @@ def kbuild(
     headers = str(kernel.headers)
     job = Job(
         title=f"build {source.name}",
-        argv=("make", "--no-print-directory", *parallel, "-C", headers, f"M={WORK}", *VARIABLES, "modules"),
+        argv=("make", "--no-print-directory", *parallel, "-C", headers, f"M={WORK}", *VARIABLES, *variables, "modules"),
         files=source.files,
         results=("*.ko", "*.mod.c"),
         binds=kernel.header_binds,

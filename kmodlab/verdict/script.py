@@ -132,8 +132,7 @@ class Script:
             if self._wishes.lines:
                 self._mounts = vm.run(["cat", "/proc/self/mounts"]).stdout
             with self._account(vm):
-                for _ in range(self._wishes.rounds):
-                    self._round(vm)
+                self._work(vm)
             self._wait_for_what_is_left(vm)
         except MachineLost as lost:
             self._machine_is_gone(vm, lost)
@@ -143,6 +142,12 @@ class Script:
             self._notes.append(Finding("note", str(error)))
         finally:
             self._look_from_outside(vm)
+
+    def _work(self, vm: Machine) -> None:
+        """What is done to the module, again and again."""
+        for number in range(self._wishes.rounds):
+            if number == 0 or not self._loaded:
+                self._round(vm)
 
     def _round(self, vm: Machine) -> None:
         try:
