@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 from kmodlab.errors import RecordParseError
 from kmodlab.records.table import Column
 
-__all__ = ["KINDS", "Export", "ModuleFile", "Section", "SectionKind", "read_module"]
+__all__ = ["KINDS", "Export", "ModuleFile", "Section", "SectionKind", "read_module", "unpacked"]
 
 SectionKind = Literal["text", "rodata", "data", "bss", "init", "other"]
 
@@ -103,7 +103,7 @@ def read_module(data: bytes) -> ModuleFile:
         RecordParseError: it is not the file of a kernel module, or it is cut or damaged.
     """
     try:
-        return _Reader(_unpacked(data)).module()
+        return _Reader(unpacked(data)).module()
     except RecordParseError:
         raise
     # pyelftools meets a damaged file with whatever its arithmetic leads to: AssertionError, TypeError, KeyError …
@@ -115,8 +115,12 @@ def _refused(why: str) -> RecordParseError:
     return RecordParseError(f"read module: {why}; give the bytes of a .ko file, whole")
 
 
-def _unpacked(data: bytes) -> bytes:
-    """Return the ELF file; a small file that unpacks to something huge is refused."""
+def unpacked(data: bytes) -> bytes:
+    """Return the ELF file in the bytes of a ``.ko``, ``.ko.xz`` or ``.ko.gz``.
+
+    Raises:
+        RecordParseError: it is none, is cut, or would be huge.
+    """
     if data[:6] == b"\xfd7zXZ\x00":
         unpacker = lzma.LZMADecompressor(memlimit=_LARGEST)
         plain = unpacker.decompress(data, _LARGEST)

@@ -22,7 +22,7 @@ _FORMS: tuple[Form, ...] = (*faults.FORMS, *sanitizers.FORMS, *locks.FORMS, *han
 _WORDS = re.compile(
     r"BUG|WARNING|INFO:|[Uu]nable to|rror|panic|PANIC|fault|int3|opcode|Oops|KASAN|UBSAN|stack|KERNEL|LOCK|list_"
     r"|refcount_t"
-    r"|[Uu]sercopy|[Bb]uffer|memcpy|vfree|kobject|proc_|name '|leak|unreferenced|suspicious|exception|BRK|Bad mode"
+    r"|usercopy|Buffer|buffer|memcpy|vfree|kobject|proc_|name '|leak|unreferenced|suspicious|exception|BRK|Bad mode"
     r"|alignment|control"
     r"|bounds|overflow|debug|machine|segment|TSS|pinned"
 )
