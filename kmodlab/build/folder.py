@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kmodlab.errors import UsageError
 
-__all__ = ["read_file", "read_folder"]
+__all__ = ["read_file", "read_folder", "regular_inside"]
 
 _PRODUCTS = (
     *("*.o", "*.ko", "*.ko.*", "*.mod", "*.mod.c", "*.a", "*.so", "*.symvers", "*.order", "*.cmd", "*.dwo", "*.gcno"),
@@ -37,8 +37,9 @@ def read_folder(folder: Path) -> dict[str, bytes]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for name in sorted(names):
             path = Path(base, name)
-            if _wanted(name) and path.resolve().is_relative_to(root) and path.resolve().is_file():
-                content = read_file(path.resolve())
+            inside = regular_inside(path, root) if _wanted(name) else None
+            if inside:
+                content = read_file(inside)
                 if name in {"Kbuild", "Makefile"}:
                     content = content.replace(b"\r\n", b"\n")
                 files[path.relative_to(root).as_posix()] = content
@@ -49,6 +50,15 @@ def read_folder(folder: Path) -> dict[str, bytes]:
                         "too much for a module's source; give the module a folder of its own"
                     )
     return files
+
+
+def regular_inside(path: Path, root: Path) -> Path | None:
+    """Return where a path really leads if that is a regular file below a folder (itself resolved), else None."""
+    try:
+        place = path.resolve()
+        return place if place.is_relative_to(root) and place.is_file() else None
+    except (OSError, RuntimeError, ValueError):  # a link that leads to itself, a name that no file can have
+        return None
 
 
 def read_file(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from kmodlab.build.folder import read_file, read_folder
+from kmodlab.build.folder import read_file, read_folder, regular_inside
 from kmodlab.build.makefile import modules_of
 from kmodlab.build.names import check_name, shorten
 from kmodlab.errors import UsageError
@@ -190,9 +190,9 @@ def _neighbours(folder: Path, content: bytes) -> dict[str, bytes]:
     while waiting:
         for name in _LOCAL_INCLUDE.findall(waiting.pop()):
             relative = Path(name.decode(errors="replace"))
-            path = (folder / relative).resolve()
+            path = regular_inside(folder / relative, root)
             key = relative.as_posix()
-            if key not in found and ".." not in relative.parts and path.is_relative_to(root) and path.is_file():
+            if key not in found and ".." not in relative.parts and path:
                 found[key] = read_file(path)
                 waiting.append(found[key])
     return found
