@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
@@ -186,7 +187,7 @@ class Emulator:
             try:
                 await asyncio.wait({guest, qemu_itself}, return_when=asyncio.FIRST_COMPLETED)
                 if guest.done():
-                    self.lost = "panic" if guest.result()["event"] == "GUEST_PANICKED" else "ended"
+                    self.lost = _why(guest.result())
                 else:
                     self.lost = "killed"
             finally:
@@ -207,6 +208,13 @@ class Emulator:
             await ended.wait()
         finally:
             loop.remove_reader(descriptor)
+
+
+def _why(event: Mapping[str, Any]) -> str:
+    """What an event of QEMU says of the end of the guest: a signal to QEMU is no doing of the guest."""
+    if event["event"] == "GUEST_PANICKED":
+        return "panic"
+    return "killed" if str(event.get("data", {}).get("reason", "")).startswith("host") else "ended"
 
 
 def _hold(stack: contextlib.ExitStack, fd: int) -> int:

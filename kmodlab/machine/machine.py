@@ -418,6 +418,14 @@ class Machine:
         """
         return self._reports()
 
+    @property
+    def damaged(self) -> str:
+        """The title of the first oops, BUG or panic since this machine is yours; empty if it is sound.
+
+        A machine goes on after an oops, so that it can be looked at, but nothing that it says is to be relied on.
+        """
+        return next((report.title for report in parse_reports(self._records(), modules=self._code) if report.oops), "")
+
     @_require(State.RUNNING)
     def taint(self) -> Taint:
         """Return the kernel's taint flags, from ``/proc/sys/kernel/tainted``."""

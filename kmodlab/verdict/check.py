@@ -318,11 +318,12 @@ def _in_use(
         report.not_run["unload-in-use"] = "it makes no file in /dev that could be held open"
         return
     where = (verdict.where.file, verdict.where.line) if verdict.where else ()
-    if verdict.verdict != "clean":
+    if probe.gave_way:
+        after = f", then: {verdict.title}" if verdict.verdict != "clean" else ""
+        words = f"unloaded while {probe.node} was open: set .owner = THIS_MODULE in its file_operations{after}"
+        report.add("unload-in-use", False, words, *where)
+    elif verdict.verdict != "clean":
         report.add("unload-in-use", False, f"{verdict.verdict}: {verdict.title}", *where)
-    elif probe.gave_way:
-        words = f"it was unloaded while {probe.node} was open: set .owner = THIS_MODULE in its file_operations"
-        report.add("unload-in-use", False, words)
     else:
         report.add("unload-in-use", True, f"refused while {probe.node} was open, done afterwards")
 

@@ -76,6 +76,7 @@ class Script:
 
     Attributes:
         starved: the host kept the machine from running for so long that hangs and lockups may be its fault.
+        certain: it hangs, whatever time the host gave it.
         lost_by: how the machine was lost, if not through the module: ``killed``, ``starved``, ``start``; else empty.
     """
 
@@ -101,7 +102,7 @@ class Script:
         self._stall: tuple[Stall, Step] | None = None
         self._log_end: int | None = None
         self._ended = self._lost = self._mounts = ""
-        self.starved = False
+        self.starved = self.certain = False
         self.lost_by = ""
 
     def run(self) -> Evidence:
@@ -249,6 +250,9 @@ class Script:
         if step.kind == "exec" and not stall.culprit and not stall.unkillable and stall.answered:
             return None
         self._stall, self._log_end = (stall, step), max(end, stall.log_end - vm._log_start)
+        # A processor that was busy for so long by the host's own account is no processor that got no time.
+        busiest = max(watched.pulse.busy.values(), default=0.0)
+        self.certain = stall.manner == "spinning" and stall.culprit is not None and busiest > limit / 2
         raise _Stop
 
     def _stop_at_damage(self, vm: Machine, mark: int) -> None:

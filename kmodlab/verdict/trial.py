@@ -120,7 +120,7 @@ def _host_may_be_to_blame(script: Script, evidence: Evidence) -> bool:
         return script.lost_by in {"starved", "start"}
     late = evidence.stall is not None or any(one.exit_status is None for one in evidence.execs)
     lockups = any(stands_for(report) == "hung" for report in evidence.reports)
-    return script.starved and (late or lockups)
+    return script.starved and not script.certain and (late or lockups)
 
 
 def _not_built(code: ModuleSource, release: str, error: KmodlabError, seconds: Mapping[str, float]) -> Evidence:
