@@ -1,38 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * clear_taint: Warns, and then wipes out the kernel's taint, which it finds
- * through a kprobe.
+ * clear_taint: Warns, and then wipes out the kernel's taint, whose address is
+ * written to its parameter.
  */
 
-#include <linux/kprobes.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 
-static unsigned long *taint_mask(void)
+static unsigned long mask;
+
+static noinline void hide(unsigned long *taint)
 {
-	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
-	unsigned long (*lookup)(const char *name);
-
-	if (register_kprobe(&probe))
-		return NULL;
-	lookup = (void *)probe.addr;
-	unregister_kprobe(&probe);
-	return (unsigned long *)lookup("tainted_mask");
-}
-
-static noinline void hide(unsigned long *mask)
-{
-	WARN_ON(mask); /* HERE */
+	WARN_ON(taint); /* HERE */
 	/* DELIBERATE BUG: hostile */
-	WRITE_ONCE(*mask, 0);
+	WRITE_ONCE(*taint, 0);
 }
+
+static int mask_set(const char *text, const struct kernel_param *param)
+{
+	int err = param_set_ulong(text, param);
+
+	if (!err && mask)
+		hide((unsigned long *)mask);
+	return err;
+}
+
+static const struct kernel_param_ops mask_ops = { .set = mask_set };
+module_param_cb(mask, &mask_ops, &mask, 0200);
 
 static int __init clear_taint_init(void)
 {
-	unsigned long *mask = taint_mask();
-
-	if (!mask)
-		return -ENOENT;
-	hide(mask);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ static struct node node = { .child = &node };
 
 static noinline long depth_of(struct node *this) /* HERE */
 {
-	volatile char scratch[64];
+	volatile char scratch[64]; /* HERE */
 
 	scratch[0] = 0; /* HERE */
 	if (!this->child) /* HERE */
