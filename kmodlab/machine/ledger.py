@@ -7,7 +7,8 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from errno import EAGAIN
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Self
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.config import settings
-from kmodlab.errors import MachineError, MachineLost, TransferError, UsageError
+from kmodlab.errors import MachineError, MachineLost, RecordParseError, SandboxError, TransferError, UsageError
 from kmodlab.machine import probes
 from kmodlab.machine.machine import Machine, State
 from kmodlab.records.elf import read_module
@@ -26,7 +27,7 @@ from kmodlab.records.owners import Owners
 from kmodlab.records.symbols import CallSite, KernelSymbols, ModuleCode
 from kmodlab.records.trace import TraceEvent, TraceFormat
 
-__all__ = ["Watch", "watch"]
+__all__ = ["Watch", "lines_of", "watch"]
 
 _BUFFER_KB = 8192
 _READ_LIMIT = 256 << 20
@@ -41,7 +42,6 @@ def watch(
     vm: Machine,
     *modules: ModuleArtifact | str | os.PathLike[str],
     buffer_kb: int = _BUFFER_KB,
-    locate: Callable[[CallSite], CallSite] | None = None,
     tidy: bool = True,
 ) -> Watch:
     """Return a context manager that keeps a ledger of what these modules allocate.
@@ -58,10 +58,11 @@ def watch(
         modules: what `kmodlab.build` returned (with the other modules of the same source), or paths of ``.ko`` files.
         buffer_kb: of the trace, for each processor, in the guest's memory. A flood that fills it before `Watch.drain`
             makes the ledger inexact, and it says so.
-        locate: adds file and line to a place in a module.
         tidy: take the probes away at the end; not needed for a machine that is thrown away then.
     """
-    return Watch(vm, [code for module in modules for code in _codes(module)], buffer_kb, locate, tidy=tidy)
+    artifacts = [one for module in modules if isinstance(module, ModuleArtifact) for one in (module, *module.others)]
+    codes = [code for module in modules for code in _codes(module)]
+    return Watch(vm, codes, buffer_kb, lines_of(artifacts), tidy=tidy)
 
 
 class Watch:
@@ -72,11 +73,11 @@ class Watch:
         vm: Machine,
         codes: list[ModuleCode],
         buffer_kb: int = _BUFFER_KB,
-        locate: Callable[[CallSite], CallSite] | None = None,
+        locate: Callable[[Sequence[CallSite]], Sequence[CallSite]] | None = None,
         *,
         tidy: bool = True,
     ) -> None:
-        """Take the code of the modules to watch."""
+        """Take the code of the modules to watch, and who knows the lines of its source."""
         self._vm, self._codes, self._buffer_kb, self._locate, self._tidy = vm, codes, buffer_kb, locate, tidy
         self._builder: LedgerBuilder | None = None
         self._format: TraceFormat | None = None
@@ -123,7 +124,7 @@ class Watch:
         for row in parse_modules(found["/proc/modules"].decode(errors="replace")):
             if row.name in owners.names and row.address:
                 owners.place(row.name, row.address, row.size)
-        self._builder = LedgerBuilder(owners, self._locate)
+        self._builder = LedgerBuilder(owners)
         done = vm.run(probes.setup_script(self._probes, stacks, self._buffer_kb))
         if done.exit_status:
             said = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
@@ -221,6 +222,8 @@ class Watch:
             raise
         finally:
             self._ledger = builder.ledger()
+        if self._locate is not None:
+            self._ledger = self._ledger.located(self._locate)
         return self._ledger
 
     def _note_misses(self) -> None:
@@ -236,6 +239,40 @@ class Watch:
         if self._builder is None:
             raise UsageError("ledger: not started; use it as a context manager")
         return self._builder
+
+
+def lines_of(artifacts: Sequence[ModuleArtifact]) -> Callable[[Sequence[CallSite]], list[CallSite]]:
+    """Return what finds the lines of these modules' own source; it leaves places as they are where it cannot."""
+    by_name = {artifact.name.replace("-", "_"): artifact for artifact in artifacts}
+
+    def locate(sites: Sequence[CallSite]) -> list[CallSite]:
+        found: dict[CallSite, CallSite] = {}
+        for name, artifact in by_name.items():
+            mine = [site for site in sites if site.module == name and site.function]
+            found.update(_lines(artifact, mine))
+        return [found.get(site, site) for site in sites]
+
+    return locate
+
+
+def _lines(artifact: ModuleArtifact, sites: Sequence[CallSite]) -> Iterator[tuple[CallSite, CallSite]]:
+    if not sites:
+        return
+    from kmodlab.build import lines
+    from kmodlab.records.report import Frame
+
+    code = _code(artifact.name, artifact.path)
+    frames = [Frame(site.function, site.offset, code.room(site), site.module) for site in sites]
+    chains: list[tuple[lines.Spot, ...]] = []
+    with contextlib.suppress(SandboxError, RecordParseError):
+        chains = lines.locate(artifact.path.read_bytes(), frames)
+    own = {Path(path).name: path for path in artifact.source.files}
+    for site, chain in zip(sites, chains, strict=False):
+        # What is inlined from the kernel's headers is not what the module's author wrote.
+        spot = next((spot for spot in chain if Path(spot.file).name in own), None)
+        if spot is not None:
+            file, line = artifact.source.place(own[Path(spot.file).name], spot.line)
+            yield site, replace(site, file=file, line=line or spot.line)
 
 
 def _codes(module: ModuleArtifact | str | os.PathLike[str]) -> list[ModuleCode]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from kmodlab.errors import UsageError
-from kmodlab.records.owners import Owner, Owners
+from kmodlab.records.owners import Owners
 from kmodlab.records.symbols import CallSite
 from kmodlab.records.table import Column, Rows, format_bytes
 from kmodlab.records.trace import TraceEvent, TracePages
@@ -127,6 +127,21 @@ class Ledger:
             raise UsageError(f"leaks of {names}: still loaded; rmmod it first, or look at .live")
         return self.live
 
+    def located(self, locate: Callable[[Sequence[CallSite]], Sequence[CallSite]]) -> Ledger:
+        """Return the ledger with file and line at what lives.
+
+        Args:
+            locate: takes places of module code, each once, and returns them with what it knows of their lines.
+        """
+        sites = list(dict.fromkeys(one.site for one in self.live))
+        known = dict(zip(sites, locate(sites), strict=True)) if sites else {}
+        live = Rows(
+            (replace(one, site=known[one.site]) for one in self.live),
+            caption=self.live.caption,
+            columns=self.live.columns,
+        )
+        return replace(self, live=live)
+
     def __str__(self) -> str:
         """A line of totals, then what lives."""
         names, held = ", ".join(self.modules) or "no module", sum(one.size for one in self.live)
@@ -171,20 +186,17 @@ class LedgerBuilder:
 
     Args:
         owners: tells whose an allocation is.
-        locate: adds file and line to a place in a module's code; see `CallSite`.
     """
 
-    def __init__(self, owners: Owners, locate: Callable[[CallSite], CallSite] | None = None) -> None:
+    def __init__(self, owners: Owners) -> None:
         """Begin with nothing."""
         self.owners = owners
-        self._locate = locate
         self._objects: dict[tuple[str, int], _Object] = {}
         self._freed: deque[Allocation] = deque(maxlen=_FREED_KEPT)
         self._waiting: dict[int, list[TraceEvent]] = {}
         self._timeline: list[Total] = []
         self._bytes = self._count = self._allocations = self._frees = self._allocated = 0
         self._references: dict[int, int] = {}
-        self._sites: dict[CallSite, CallSite] = {}
         self.doubts = _Doubts()
         self._handlers: dict[str, Callable[[TraceEvent], None]] = {
             "kernel_stack": self._stack,
@@ -282,16 +294,8 @@ class LedgerBuilder:
         owner = self.owners.of(stack, kind)
         if owner is not None:
             kind = "skb" if kind == "slab" and not _SKBS.isdisjoint(owner.via) else kind
-            record = Allocation(kind, size, address, event.seconds, event.number("common_pid"), *self._placed(owner))
+            record = Allocation(kind, size, address, event.seconds, event.number("common_pid"), owner.site, owner.via)
             self._enter(space, address, pages, record)
-
-    def _placed(self, owner: Owner) -> tuple[CallSite, tuple[str, ...]]:
-        site = owner.site
-        if self._locate is not None:
-            if site not in self._sites:
-                self._sites[site] = self._locate(site)
-            site = self._sites[site]
-        return site, owner.via
 
     def _enter(self, space: str, address: int, pages: int, record: Allocation) -> None:
         one = _Object(record, pages)

@@ -154,6 +154,14 @@ class ModuleCode:
                 yield at, section
                 at += section.size
 
+    def room(self, site: CallSite) -> int:
+        """Return the size of a place's function as the kernel counts it: up to the next one, or the section's end."""
+        for section in self.sections:
+            if section.name == site.section:
+                start = site.section_offset - site.offset
+                return next((at for at, _, _ in section.functions if at > start), section.size) - start
+        return 0
+
     def find(self, offset: int, *, init: bool) -> CallSite | None:
         """Return what lies that many bytes from the start of the module's code, or of its init code."""
         for start, section in self.layout(init=init):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from kmodlab.records.ledger import Ledger
 
 pytestmark = pytest.mark.machine
 
+SOURCE = Path(__file__).with_name("leaky.c")
+CALLS = re.compile(r"alloc|kstrdup|kmemdup|leaky_take|__get_free_page|kmem_cache_create")
 BuildModule = Callable[[str], ModuleArtifact]
 
 USES = {
@@ -67,7 +70,7 @@ CLEAN = (
 
 @pytest.fixture(scope="module")
 def leaky(kernel: KernelBuild) -> ModuleArtifact:
-    return kmodlab.build(kmodlab.ModuleSource.from_path(Path(__file__).with_name("leaky.c")), kernel)
+    return kmodlab.build(kmodlab.ModuleSource.from_path(SOURCE), kernel)
 
 
 def ledger_of(vm: kmodlab.Machine, leaky: ModuleArtifact, what: str, **parameters: int) -> Ledger:
@@ -102,6 +105,9 @@ def test_a_leak_is_found_and_placed(machine: kmodlab.Machine, leaky: ModuleArtif
         assert function == expected[2]
         # An skb's data came from kmalloc() before 6.3, from a cache since.
         assert expected[0] in (None, kind) and expected[1] in (None, size)
+    source = SOURCE.read_text().splitlines()
+    for one in ledger.leaks:
+        assert one.site.file == "leaky.c" and CALLS.search(source[one.site.line - 1]), ledger
     assert all(one.site.section.startswith((".text", ".init.text")) for one in ledger.leaks)
 
 

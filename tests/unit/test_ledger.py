@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import lzma
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,9 @@ class Clock:
     now = 0.0
 
 
-def event(name: str, /, cpu: int = 0, pid: int = 1, flags: int = 0, **fields: int | str | tuple[int, ...]) -> TraceEvent:
+def event(
+    name: str, /, cpu: int = 0, pid: int = 1, flags: int = 0, **fields: int | str | tuple[int, ...]
+) -> TraceEvent:
     Clock.now += 1e-6
     return TraceEvent(Clock.now, cpu, name, {"common_pid": pid, "common_flags": flags, **fields})
 
@@ -265,16 +268,15 @@ def test_a_module_loaded_before_the_trace() -> None:
 def test_lines_come_from_whoever_knows_them() -> None:
     asked: list[CallSite] = []
 
-    def locate(site: CallSite) -> CallSite:
-        asked.append(site)
-        return CallSite(site.module, site.function, site.offset, site.section, site.section_offset, "mine.c", 12)
+    def locate(sites: Sequence[CallSite]) -> list[CallSite]:
+        asked.extend(sites)
+        return [replace(site, file="mine.c", line=12) for site in sites]
 
-    symbols = KernelSymbols([])
-    made = LedgerBuilder(Owners(symbols, [CODE]), locate)
-    made.feed(loading(MODULE))
+    made = builder()
     for address in (0x100, 0x200):
         made.feed(kmalloc(address, 8, MODULE + 0x1010))
-    assert {str(one.site) for one in made.ledger().live} == {"begin+0x10 [mine] at mine.c:12"}
+    located = made.ledger().located(locate)
+    assert {str(one.site) for one in located.live} == {"begin+0x10 [mine] at mine.c:12"}
     assert [(one.section, one.section_offset) for one in asked] == [(".init.text", 0x10)]
 
 
