@@ -15,6 +15,7 @@ from kmodlab.errors import KmodlabError, MachineError, MachineLost, ModuleLoadEr
 from kmodlab.guest.channel import TaskResult
 from kmodlab.guest.session import LoadResult
 from kmodlab.machine import ledger, refusals
+from kmodlab.machine.emulator import lost_error
 from kmodlab.machine.hang import Stall, watch
 from kmodlab.machine.machine import HOME, Machine
 from kmodlab.records.kmsg import KmsgRecord
@@ -312,7 +313,8 @@ class Script:
             self._ended = "agent"
         else:
             self.lost_by = "starved" if how is None else how
-            self._lost = str(lost).partition(";")[0].replace("use machine", "the machine was lost")
+            error = lost if how is None else lost_error(how)
+            self._lost = f"the machine was lost: {str(error).partition(';')[0].partition(': ')[2]}"
 
     def _evidence(self, log: tuple[KmsgRecord, ...], judged: tuple[KmsgRecord, ...]) -> Evidence:
         stall, step = self._stall or (None, None)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Hangs: each is found, with its function and line; a host that is busy or was paused makes none."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kmodlab
+from kmodlab.build.artifact import ModuleArtifact
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.machine.hang import Watched, watch
+from kmodlab.machine.pulse import Pulse, threads
+from kmodlab.resources import resource
+from kmodlab.verdict.trial import try_module
+
+pytestmark = [pytest.mark.machine, pytest.mark.build]
+
+SOURCE = Path(__file__).with_name("hangs.c")
+FUNCTIONS = {
+    "loop": "spin",
+    "deadlock": "take_twice",
+    "interrupts": "spin_silently",
+    "everywhere": "spin_silently",
+    "sleep": "wait_on",
+    "signal": "wait_on_signal",
+}
+WORDS = {
+    "loop": "endless loop",
+    "deadlock": "deadlock on a spinlock",
+    "interrupts": "endless loop with interrupts off",
+    "everywhere": "endless loop with interrupts off",
+    "sleep": "sleeping for ever",
+    "signal": "sleeping for ever",
+}
+
+
+def lines_of(how: str) -> set[int]:
+    text = SOURCE.read_text().splitlines()
+    mark = "interrupts" if how == "everywhere" else how
+    return {number for number, line in enumerate(text, 1) if line.endswith(f"/* {mark} */")}
+
+
+@pytest.fixture(scope="module")
+def module(kernel: KernelBuild) -> ModuleArtifact:
+    return kmodlab.build(SOURCE, kernel)
+
+
+@pytest.mark.parametrize(
+    ("how", "at"),
+    [
+        ("loop", "init"),
+        ("deadlock", "read"),
+        ("interrupts", "exit"),
+        ("everywhere", "init"),
+        ("sleep", "exit"),
+        ("signal", "read"),
+        pytest.param("loop", "read", marks=pytest.mark.slow),
+        pytest.param("loop", "exit", marks=pytest.mark.slow),
+        pytest.param("deadlock", "init", marks=pytest.mark.slow),
+        pytest.param("interrupts", "read", marks=pytest.mark.slow),
+        pytest.param("sleep", "init", marks=pytest.mark.slow),
+        pytest.param("sleep", "read", marks=pytest.mark.slow),
+        pytest.param("signal", "init", marks=pytest.mark.slow),
+    ],
+)
+def test_a_hang_is_found_with_its_line(frozen: KernelBuild, how: str, at: str) -> None:
+    lines = ["cat /dev/hangs"] if at == "read" else []
+    verdict = try_module(SOURCE, {"how": how, "at": at}, lines, frozen, timeout=3, ledger=False)
+    step = {"init": "was loaded", "exit": "was unloaded", "read": "`cat /dev/hangs` ran"}[at]
+    assert verdict.verdict == "hung", str(verdict)
+    assert verdict.title.startswith(f"{WORDS[how]} in {FUNCTIONS[how]}, while")
+    assert verdict.title.endswith(step)
+    assert verdict.where
+    assert (verdict.where.file, verdict.where.function) == ("hangs.c", FUNCTIONS[how])
+    assert verdict.where.line in lines_of(how)
+    assert verdict.reports[0].kind == "hang"
+    assert verdict.exit_status == 1
+
+
+def run(vm: kmodlab.Machine, line: str, limit: float) -> Watched:
+    assert vm._emulator
+    assert vm._session
+    return watch(vm._emulator, vm._session.channel, ["bash", "-c", line], limit=limit, own=("hangs",))
+
+
+def test_a_long_init_is_no_hang(frozen: KernelBuild) -> None:
+    verdict = try_module(SOURCE, {"how": "long"}, kernel=frozen, timeout=10, ledger=False)
+    assert verdict.verdict == "clean", str(verdict)
+
+
+def test_a_program_that_does_not_end_is_not_the_modules_fault(frozen: KernelBuild) -> None:
+    verdict = try_module(SOURCE, exec=["while :; do :; done"], kernel=frozen, timeout=2, ledger=False)
+    assert verdict.verdict == "clean", str(verdict)
+    assert [finding.kind for finding in verdict.findings] == ["exec-failed"]
+    assert verdict.exec[0].exit_status is None
+    assert verdict.exit_status == 1
+
+
+def test_a_machine_that_was_stopped_is_not_hung(machine: kmodlab.Machine) -> None:
+    """QEMU stands still for six seconds, twice as long as the limit, while the guest computes."""
+    pid = machine.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    timer = threading.Timer(6, os.kill, (pid, signal.SIGCONT))
+    timer.start()
+    try:
+        watched = run(machine, "i=0; while ((i < 30000)); do ((i += 1)); done; echo $i", 3)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        timer.join()
+    assert watched.stall is None
+    assert watched.result
+    assert watched.result.stdout == b"30000\n"
+    assert watched.pulse.wall > 5
+    assert watched.pulse.lived < 4
+    assert watched.pulse.starved
+    assert not machine.reports()
+
+
+def test_time_is_counted_by_processor(machine: kmodlab.Machine) -> None:
+    assert machine.pid
+    names = sorted(thread.name for thread in threads(machine.pid).values() if thread.processor is not None)
+    assert len(names) == 2
+    watched = run(machine, "while :; do :; done", 1)
+    assert watched.stall
+    assert not watched.stall.culprit
+    assert not watched.stall.unkillable
+    assert max(watched.pulse.busy.values()) > 0.5 * watched.pulse.lived
+
+
+def test_nobody_lives_in_a_process_that_is_gone() -> None:
+    pulse = Pulse(None)
+    pulse.beat()
+    assert threads(2**22 + 1) == {}
+    assert pulse.busy == {}
+
+
+@pytest.fixture
+def busy_host() -> Iterator[None]:
+    """Two programs that compute for each processor of this computer, as long as the test lasts."""
+    count = 2 * len(os.sched_getaffinity(0))
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+        for loop in loops:
+            loop.wait()
+
+
+@pytest.mark.usefixtures("busy_host")
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
+def test_no_good_module_hangs_on_a_busy_host(frozen: KernelBuild, rounds: int) -> None:
+    folders = sorted(path.parent for path in resource("lab_modules").glob("*/lab.toml"))
+    assert len(folders) >= 5
+    verdicts = [
+        try_module(folder, kernel=frozen, timeout=3, ledger=False) for _ in range(rounds) for folder in folders
+    ]
+    assert [verdict.verdict for verdict in verdicts] == ["clean"] * len(verdicts)
