@@ -21,7 +21,7 @@ from typing import Any
 from kmodlab.errors import HostSetupError
 from kmodlab.progress import say, size_text
 
-__all__ = ["MARKER", "claim", "disk_full", "locked", "machine_release", "need_room", "remove"]
+__all__ = ["MARKER", "claim", "disk_full", "locked", "machine_release", "need_room", "remove", "writing"]
 
 MARKER = "CACHEDIR.TAG"
 """The file that tells a folder is ours; backup programs know it too (bford.info/cachedir) and skip such a folder."""
@@ -29,6 +29,7 @@ MARKER = "CACHEDIR.TAG"
 _MARK = """Signature: 8a477f597d28d172789f06886806bc55
 # This folder belongs to kmodlab. All of it can be fetched or made again; `lab setup --remove` takes it away.
 """
+_DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 _FOLDERS = ("apt", "images", "kernels", "modules", "programs", "python", "templates")
 _FILES = ("accelerator.json", "packages.lock", "setup.json")
 # What may lie in the folder before it is marked: parts of kmodlab make their place in it when they are first used.
@@ -63,6 +64,21 @@ def _unusable(cache: Path, error: OSError) -> HostSetupError:
         return disk_full(cache)
     name = errno.errorcode.get(error.errno or 0, "?")
     return HostSetupError(f"use {cache}: {error.strerror} ({name}); set KMODLAB_CACHE to a folder that you may write")
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn a disk that is full, or takes nothing, into a sentence.
+
+    Raises:
+        HostSetupError: the block could not write.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_TROUBLE:
+            raise
+        raise _unusable(folder, error) from error
 
 
 def remove(cache: Path) -> int:

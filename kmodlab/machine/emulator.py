@@ -120,10 +120,8 @@ class Emulator:
         """
         self._qmp.send_fd_scm(state)
         await self._execute("getfd", {"fdname": "state"})
-        with self._qmp.listener("STOP") as stopped:
-            # The guest runs when this begins, so that a clone runs as soon as it is restored.
-            await self._execute("migrate", {"uri": "fd:state"})
-            await asyncio.wait_for(stopped.get(), 30)
+        # The guest runs when this begins, so that a clone runs as soon as it is restored.
+        await self._execute("migrate", {"uri": "fd:state"})
         while (status := (await self._execute("query-migrate"))["status"]) not in {"completed", "failed"}:
             await asyncio.sleep(0.005)
         if status == "failed":

@@ -21,7 +21,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import ImageError
 from kmodlab.host import apt
-from kmodlab.host.state import locked
+from kmodlab.host.state import locked, writing
 from kmodlab.machine.cpio import initramfs
 from kmodlab.progress import step
 from kmodlab.resources import resource
@@ -107,7 +107,7 @@ def ensure_image(kernel: KernelBuild) -> GuestImage:
     image = GuestImage(settings().cache / "images" / image_key(kernel))
     if _whole(image):
         return image
-    with locked(Path(f"{image.folder}.lock"), "making the same guest image"):
+    with locked(Path(f"{image.folder}.lock"), "making the same guest image"), writing(image.folder.parent):
         if not _whole(image):
             _make(image, kernel)
     return image

@@ -23,7 +23,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import BootTimeout, HostSetupError, ImageError, MachineError, MachineLost
 from kmodlab.guest.session import Session
-from kmodlab.host.state import locked
+from kmodlab.host.state import disk_full, locked, writing
 from kmodlab.machine import frozen, qemu
 from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
@@ -33,6 +33,7 @@ from kmodlab.records.modules import parse_modules
 
 __all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
 
+_STATE_BYTES = 1 << 20  # more than the devices' state takes
 _FORM = 4  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
@@ -150,7 +151,8 @@ def ensure_template(
     """
     template = find_template(kernel, image, hardware)
     if not _usable(template):
-        with locked(Path(f"{template.folder}.lock"), "freezing the same machine"):
+        lock = locked(Path(f"{template.folder}.lock"), "freezing the same machine")
+        with lock, writing(template.folder.parent):
             if not _usable(template):
                 _make(template, boot_timeout or settings().boot_timeout)
     return template
@@ -206,7 +208,13 @@ def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout
         session.run(_WARM_UP, timeout=boot_timeout)
         facts: dict[str, object] = {"symbols": _symbols(session), "modules": _modules(session)}
         session.close()
-        aio.call(emulator.freeze(state), timeout=60)
+        try:
+            aio.call(emulator.freeze(state), timeout=60)
+        except MachineError as error:
+            # QEMU does not say why it could not write.
+            if shutil.disk_usage(folder).free < _STATE_BYTES:
+                raise disk_full(folder.parent.parent) from error
+            raise
         (folder / "console").write_text(emulator.console.text())
     finally:
         os.close(state)

@@ -54,7 +54,7 @@ def test_qemu_is_in_an_empty_network(machine: kmodlab.Machine) -> None:
         pytest.skip("this host forbids user namespaces")
     table = Path(f"/proc/{machine.pid}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in table] == ["lo"]
-    assert Path(f"/proc/{machine.pid}/net/route").read_text().count("\n") == 1
+    assert Path(f"/proc/{machine.pid}/net/route").read_text().count("\n") <= 1  # at most a heading
     sockets = Path(f"/proc/{machine.pid}/net/unix").read_text().splitlines()[1:]
     assert not sockets  # the two that it was given belong to the network they were made in
 
