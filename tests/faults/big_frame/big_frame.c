@@ -21,7 +21,8 @@ static noinline int checksum(int start)
 	return sum;
 }
 
-static ssize_t big_frame_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t big_frame_write(struct file *file, const char __user *buffer, size_t count,
+			       loff_t *pos)
 {
 	return checksum(count) == 1 ? -EIO : count;
 }

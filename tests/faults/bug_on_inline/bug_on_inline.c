@@ -9,7 +9,8 @@
 
 static struct ring ring;
 
-static ssize_t bug_on_inline_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t bug_on_inline_write(struct file *file, const char __user *buffer, size_t count,
+				   loff_t *pos)
 {
 	size_t i;
 	char c;

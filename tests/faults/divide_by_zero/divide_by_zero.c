@@ -21,7 +21,8 @@ static noinline int average(void)
 	return READ_ONCE(sum) / samples; /* HERE */
 }
 
-static ssize_t divide_by_zero_read(struct file *file, char __user *buffer, size_t count, loff_t *pos)
+static ssize_t divide_by_zero_read(struct file *file, char __user *buffer, size_t count,
+				   loff_t *pos)
 {
 	char text[16];
 	int length = scnprintf(text, sizeof(text), "%d\n", average());

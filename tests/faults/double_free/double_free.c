@@ -18,7 +18,8 @@ static noinline void clean_up(void)
 	frees++;
 }
 
-static ssize_t double_free_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t double_free_write(struct file *file, const char __user *buffer, size_t count,
+				 loff_t *pos)
 {
 	message = kmalloc(96, GFP_KERNEL);
 	if (!message)

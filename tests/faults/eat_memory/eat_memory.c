@@ -10,7 +10,8 @@
 
 static void *last;
 
-static ssize_t eat_memory_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t eat_memory_write(struct file *file, const char __user *buffer, size_t count,
+				loff_t *pos)
 {
 	void **next;
 

@@ -18,7 +18,8 @@ static noinline int run_code(void)
 	return function() + 1; /* HERE */
 }
 
-static ssize_t exec_data_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t exec_data_write(struct file *file, const char __user *buffer, size_t count,
+			       loff_t *pos)
 {
 	int value;
 

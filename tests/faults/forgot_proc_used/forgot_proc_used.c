@@ -8,7 +8,7 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
-static int forgot_proc_used_show(struct seq_file *file, void *unused)
+static int entry_show(struct seq_file *file, void *unused)
 {
 	seq_puts(file, "still here\n");
 	return 0;
@@ -16,7 +16,7 @@ static int forgot_proc_used_show(struct seq_file *file, void *unused)
 
 static int __init forgot_proc_used_init(void)
 {
-	return proc_create_single("forgot_proc_used", 0444, NULL, forgot_proc_used_show) ? 0 : -ENOMEM;
+	return proc_create_single("forgot_proc_used", 0444, NULL, entry_show) ? 0 : -ENOMEM;
 }
 
 static void __exit forgot_proc_used_exit(void)

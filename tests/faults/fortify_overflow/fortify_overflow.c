@@ -28,7 +28,8 @@ static noinline void label_copy(void)
 	memcpy(label.text, source, READ_ONCE(length)); /* HERE */
 }
 
-static ssize_t fortify_overflow_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t fortify_overflow_write(struct file *file, const char __user *buffer, size_t count,
+				      loff_t *pos)
 {
 	label_copy();
 	return count;

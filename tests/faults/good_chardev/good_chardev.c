@@ -28,7 +28,8 @@ static ssize_t good_chardev_read(struct file *file, char __user *buffer, size_t 
 	return done;
 }
 
-static ssize_t good_chardev_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t good_chardev_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	ssize_t done;
 

@@ -17,7 +17,8 @@ static noinline void wait_for_device(void)
 		cpu_relax(); /* HERE */
 }
 
-static ssize_t irqs_off_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t irqs_off_write(struct file *file, const char __user *buffer, size_t count,
+			      loff_t *pos)
 {
 	unsigned long flags;
 

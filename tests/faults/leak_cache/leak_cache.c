@@ -14,9 +14,16 @@ struct ticket {
 static struct kmem_cache *tickets;
 static struct ticket *first, *second;
 
+static void ticket_fresh(void *object)
+{
+	struct ticket *ticket = object;
+
+	ticket->number = -1;
+}
+
 static int __init leak_cache_init(void)
 {
-	tickets = kmem_cache_create("leak_cache", sizeof(struct ticket), 0, 0, NULL);
+	tickets = kmem_cache_create("leak_cache", sizeof(struct ticket), 0, 0, ticket_fresh);
 	if (!tickets)
 		return -ENOMEM;
 	first = kmem_cache_alloc(tickets, GFP_KERNEL);

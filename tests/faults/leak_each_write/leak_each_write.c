@@ -24,7 +24,8 @@ static noinline struct record *record_new(size_t length)
 	return record;
 }
 
-static ssize_t leak_each_write_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t leak_each_write_write(struct file *file, const char __user *buffer, size_t count,
+				     loff_t *pos)
 {
 	struct record *record = record_new(count);
 

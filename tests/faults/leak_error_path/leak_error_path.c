@@ -9,7 +9,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-static ssize_t leak_error_path_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t leak_error_path_write(struct file *file, const char __user *buffer, size_t count,
+				     loff_t *pos)
 {
 	char *copy = kmalloc(64, GFP_KERNEL); /* HERE */
 

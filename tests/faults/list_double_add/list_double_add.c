@@ -21,7 +21,8 @@ static noinline void enlist(struct entry *this)
 	list_add(&this->link, &entries); /* HERE */
 }
 
-static ssize_t list_double_add_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t list_double_add_write(struct file *file, const char __user *buffer, size_t count,
+				     loff_t *pos)
 {
 	enlist(&entry);
 	return count;

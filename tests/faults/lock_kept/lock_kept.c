@@ -13,7 +13,8 @@
 static DEFINE_MUTEX(lock);
 static char first;
 
-static ssize_t lock_kept_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t lock_kept_write(struct file *file, const char __user *buffer, size_t count,
+			       loff_t *pos)
 {
 	mutex_lock(&lock); /* HERE */
 	if (get_user(first, buffer)) {

@@ -10,7 +10,8 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
-static ssize_t log_flood_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t log_flood_write(struct file *file, const char __user *buffer, size_t count,
+			       loff_t *pos)
 {
 	int i;
 

@@ -10,7 +10,8 @@
 
 static DEFINE_MUTEX(lock);
 
-static ssize_t mutex_unlocked_twice_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t mutex_unlocked_twice_write(struct file *file, const char __user *buffer,
+					  size_t count, loff_t *pos)
 {
 	mutex_lock(&lock);
 	mutex_unlock(&lock);

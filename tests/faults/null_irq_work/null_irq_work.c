@@ -28,7 +28,8 @@ static void handler(struct irq_work *work)
 
 static struct irq_work work = IRQ_WORK_INIT_HARD(handler);
 
-static ssize_t null_irq_work_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t null_irq_work_write(struct file *file, const char __user *buffer, size_t count,
+				   loff_t *pos)
 {
 	irq_work_queue(&work);
 	return count;

@@ -21,7 +21,7 @@ static int level_set(const char *text, const struct kernel_param *param)
 
 	if (err)
 		return err;
-	/* DELIBERATE BUG: the mixer is made when a device appears, the parameter can be set before */
+	/* DELIBERATE BUG: the parameter can be set before there is a mixer */
 	mixer->level = level; /* HERE */
 	return 0;
 }

@@ -24,7 +24,8 @@ static void old_free(struct rcu_head *head)
 	kfree(table);
 }
 
-static ssize_t null_rcu_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t null_rcu_write(struct file *file, const char __user *buffer, size_t count,
+			      loff_t *pos)
 {
 	struct table *table = kzalloc(sizeof(*table), GFP_KERNEL);
 

@@ -30,7 +30,8 @@ static ssize_t label_show(struct kobject *object, struct kobj_attribute *attribu
 	return sysfs_emit(buffer, "%s\n", thing.label);
 }
 
-static ssize_t label_store(struct kobject *object, struct kobj_attribute *attribute, const char *buffer,
+static ssize_t label_store(struct kobject *object, struct kobj_attribute *attribute,
+			   const char *buffer,
 			   size_t count)
 {
 	label_set(&thing, buffer);

@@ -28,7 +28,8 @@ static void drain(struct tasklet_struct *tasklet)
 
 static DECLARE_TASKLET(tasklet, drain);
 
-static ssize_t null_tasklet_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t null_tasklet_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	tasklet_schedule(&tasklet);
 	return count;

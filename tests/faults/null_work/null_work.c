@@ -24,7 +24,8 @@ static void job_run(struct work_struct *work)
 	this->next->result = this->result; /* HERE */
 }
 
-static ssize_t null_work_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t null_work_write(struct file *file, const char __user *buffer, size_t count,
+			       loff_t *pos)
 {
 	INIT_WORK(&job.work, job_run);
 	schedule_work(&job.work);

@@ -25,7 +25,8 @@ static noinline void session_put(struct session *this)
 		pr_info("one user less\n");
 }
 
-static ssize_t refcount_underflow_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t refcount_underflow_write(struct file *file, const char __user *buffer, size_t count,
+					loff_t *pos)
 {
 	session_put(&session);
 	/* DELIBERATE BUG: one put too many */

@@ -8,7 +8,8 @@
 #include <linux/module.h>
 #include <linux/reboot.h>
 
-static ssize_t restart_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t restart_write(struct file *file, const char __user *buffer, size_t count,
+			     loff_t *pos)
 {
 	/* DELIBERATE BUG: no module may do that */
 	emergency_restart();

@@ -29,7 +29,8 @@ static void raise_level(struct work_struct *work)
 
 static DECLARE_WORK(work, raise_level);
 
-static ssize_t sleep_in_spinlock_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t sleep_in_spinlock_write(struct file *file, const char __user *buffer, size_t count,
+				       loff_t *pos)
 {
 	schedule_work(&work);
 	return count;

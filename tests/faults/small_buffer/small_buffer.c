@@ -10,7 +10,8 @@
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
-static ssize_t small_buffer_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t small_buffer_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	char text[16];
 

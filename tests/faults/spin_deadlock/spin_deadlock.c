@@ -19,7 +19,8 @@ static noinline void count_up(void)
 	spin_unlock(&lock);
 }
 
-static ssize_t spin_deadlock_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t spin_deadlock_write(struct file *file, const char __user *buffer, size_t count,
+				   loff_t *pos)
 {
 	spin_lock(&lock);
 	count_up();

@@ -24,7 +24,8 @@ static noinline long depth_of(struct node *this) /* HERE */
 	return 1 + depth_of(this->child) + scratch[0]; /* HERE */
 }
 
-static ssize_t stack_recursion_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t stack_recursion_write(struct file *file, const char __user *buffer, size_t count,
+				     loff_t *pos)
 {
 	return depth_of(&node) ? count : -EIO;
 }

@@ -26,7 +26,8 @@ static noinline int parse(void)
 	return text[0] == 'x';
 } /* HERE */
 
-static ssize_t stack_smash_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t stack_smash_write(struct file *file, const char __user *buffer, size_t count,
+				 loff_t *pos)
 {
 	return parse() ? count : -EIO;
 }

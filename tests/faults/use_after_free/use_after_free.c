@@ -33,7 +33,8 @@ static noinline void shape_free(struct shape *this)
 	kfree(this);
 }
 
-static ssize_t use_after_free_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t use_after_free_write(struct file *file, const char __user *buffer, size_t count,
+				    loff_t *pos)
 {
 	struct shape *shape = kzalloc(sizeof(*shape), GFP_KERNEL);
 

@@ -20,7 +20,8 @@ static noinline size_t line_length(const char *text, size_t count)
 	return n;
 }
 
-static ssize_t user_pointer_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t user_pointer_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	pr_info("a line of %zu characters\n", line_length((__force const char *)buffer, count));
 	return count;

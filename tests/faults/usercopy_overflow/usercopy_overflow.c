@@ -12,7 +12,8 @@
 
 static char *secret;
 
-static ssize_t usercopy_overflow_read(struct file *file, char __user *buffer, size_t count, loff_t *pos)
+static ssize_t usercopy_overflow_read(struct file *file, char __user *buffer, size_t count,
+				      loff_t *pos)
 {
 	unsigned long left;
 

@@ -16,7 +16,8 @@ static noinline void check_range(int value)
 	WARN_ONCE(value > 100, "%d degrees\n", value); /* HERE */
 }
 
-static ssize_t warn_once_helper_read(struct file *file, char __user *buffer, size_t count, loff_t *pos)
+static ssize_t warn_once_helper_read(struct file *file, char __user *buffer, size_t count,
+				     loff_t *pos)
 {
 	check_range(READ_ONCE(temperature));
 	return 0;

@@ -23,7 +23,8 @@ static noinline long next_of(struct node *this)
 	return 1;
 }
 
-static ssize_t wild_pointer_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t wild_pointer_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	return next_of(&node) ? count : -EIO;
 }

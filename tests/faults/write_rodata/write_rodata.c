@@ -20,7 +20,8 @@ static noinline void rename_it(const char *text)
 	pr_info("%s\n", text);
 }
 
-static ssize_t write_rodata_write(struct file *file, const char __user *buffer, size_t count, loff_t *pos)
+static ssize_t write_rodata_write(struct file *file, const char __user *buffer, size_t count,
+				  loff_t *pos)
 {
 	rename_it(greeting);
 	return count;
