@@ -17,9 +17,8 @@ from kmodlab.course.trial import Hung, Trial
 from kmodlab.errors import (
     BuildError,
     GuestError,
-    HostSetupError,
     KernelOops,
-    MachineError,
+    KmodlabError,
     MachineLost,
     ModuleLoadError,
     ModuleUnloadError,
@@ -126,7 +125,7 @@ def _judged(vm: Machine, built: ModuleArtifact) -> Iterator[None]:
     except KernelOops as oops:
         raise _Shortfall("oops", f"the kernel oopsed at {_oops_words(oops)}") from None
     except Hung as hung:
-        raise _Shortfall("hang", _hang_words(hung, built), retry=True) from None
+        raise _Shortfall("hang", _hang_words(hung, built), retry=hung.starved) from None
     except MachineLost as lost:
         _oopsed(vm)
         if lost.reason in _NOT_ITS_FAULT:
@@ -138,8 +137,11 @@ def _judged(vm: Machine, built: ModuleArtifact) -> Iterator[None]:
         raise _Shortfall("unload", str(refused)) from None
     except GuestError as error:
         raise _Shortfall("command", str(error)) from None
-    except (HostSetupError, MachineError):
+    except (_Shortfall, KmodlabError):
         raise
+    except Exception as error:
+        # What a module gives may be of any shape, and a check that stumbles over it must not end the others' grading.
+        raise _Shortfall("command", f"what came could not be read: {type(error).__name__}: {error}") from None
 
 
 def _no_complaint(vm: Machine) -> None:

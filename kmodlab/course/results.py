@@ -84,7 +84,7 @@ class ExerciseResult:
         id, title: of the exercise.
         checks: what came of each check.
         verdict: ``built`` if the checks were run, ``build-error`` if there was nothing to run them on, ``missing`` or
-            ``duplicate`` if there was no one answer.
+            ``duplicate`` if there was no one answer, ``lab-failed`` if nothing can be said of it.
     """
 
     id: str

@@ -26,7 +26,7 @@ from kmodlab.records.kmsg import KernelLog
 __all__ = ["Call", "Hung", "Trial"]
 
 _CALLS = Path(__file__).with_name("calls.c")
-_LIMIT = 10.0  # seconds that anything may take
+_LIMIT = 6.0  # seconds that anything may take, of those in which the machine could run
 _OUTPUT = 1 << 20
 
 
@@ -37,11 +37,12 @@ class Hung(Exception):
         what: was being done.
         stall: where it is.
         place: file and line of the module, or empty.
+        starved: the host kept the machine from running for so long that this may be its fault.
     """
 
-    def __init__(self, what: str, stall: Stall, place: str) -> None:
+    def __init__(self, what: str, stall: Stall, place: str, *, starved: bool = False) -> None:
         super().__init__(what)
-        self.what, self.stall, self.place = what, stall, place
+        self.what, self.stall, self.place, self.starved = what, stall, place, starved
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,8 @@ class Trial:
         )
         if watched.result is None:
             assert watched.stall is not None
-            raise Hung(what, watched.stall, stall_place(watched.stall, self.built))
+            place = stall_place(watched.stall, self.built)
+            raise Hung(what, watched.stall, place, starved=watched.pulse.starved)
         vm._await_log(watched.result.log_time)
         vm._code.setdefault(self.built.name, ModuleCode.from_artifact(self.built))
         vm._raise_on_fault(what, mark)
