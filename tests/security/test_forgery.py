@@ -267,6 +267,21 @@ def test_forged_lines_in_the_log(machine: kmodlab.Machine, forge: Forge) -> None
     assert machine.run("echo alive").stdout == "alive\n"
 
 
+SWALLOWS = """
+static int __init forge_init(void)
+{
+	add_taint(TAINT_DIE, LOCKDEP_STILL_OK);
+	return 0;
+}
+"""
+
+
+def test_a_fault_whose_lines_were_swallowed(machine: kmodlab.Machine, forge: Forge) -> None:
+    """What an oops leaves is there, and the log has nothing of it."""
+    machine.insmod(forge("swallows", SWALLOWS))
+    assert kinds(machine) == {"missing-report"}
+
+
 SILENCES = """
 static int __init forge_init(void)
 {
