@@ -43,8 +43,11 @@ class _Symbol:
     last: bool
 
     def may_be(self, frame: Frame) -> bool:
-        """Whether the frame can be of this function, which a module built anew may have changed."""
-        fits = frame.size == self.room or (self.last and (frame.size or 0) > self.room)
+        """Whether the frame can be of this function, which a module built anew may have changed.
+
+        A frame without a size was not read from a log: it comes from the module as it is loaded.
+        """
+        fits = frame.size in (None, self.room) or (self.last and (frame.size or 0) > self.room)
         return fits and frame.offset is not None and frame.offset <= self.room
 
 
