@@ -17,7 +17,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -166,10 +166,9 @@ def _members(path: Path) -> dict[str, bytes]:
 
 def _check_entry(entry: zipfile.ZipInfo, seen: Mapping[str, bytes]) -> None:
     name = entry.filename
-    parts = PurePosixPath(name).parts
+    parts = name.split("/")
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    plain = re.fullmatch(r"[^\0\\:]{1,300}", name) and not name.startswith("/") and "//" not in name
-    if not plain or ".." in parts or "." in parts or name.endswith("/"):
+    if not re.fullmatch(r"[^\0\\:]{1,300}", name) or {"", ".", ".."} & set(parts):
         raise _Refused(f"the name {name[:60]!r} leads out of it")
     if kind not in {0, stat.S_IFREG}:
         raise _Refused(f"{name[:60]!r} is no regular file")
@@ -203,7 +202,9 @@ def _settings(facts: Mapping[str, Any]) -> Settings:
     parameters = {str(name): str(value) for name, value in _field(facts, "parameters", dict).items()}
     timeout = float(facts["timeout"])
     memory, cpus = (None if facts[name] is None else _field(facts, name, int) for name in ("memory", "cpus"))
-    if not 0.5 <= timeout <= 600 or not 64 <= (memory or 64) <= 4096 or not 1 <= (cpus or 1) <= 16:
+    fits = 0.5 <= timeout <= 600
+    fits = fits and (memory is None or 128 <= memory <= 4096) and (cpus is None or 1 <= cpus <= 16)
+    if not fits:
         raise _Refused("it asks for more time, memory or processors than a trial may have")
     lines = tuple(str(line) for line in _field(facts, "exec", list))
     kernel = _field(facts, "kernel", str)

@@ -106,12 +106,17 @@ def _build_error(error: BuildError) -> Finding:
         title, _, rest = str(error).partition("\n")
         return Finding("build-error", title, rest, evidence="build")
     where = Where(first.file, first.line, "", first.source) if first.line else None
-    return Finding("build-error", f"{first.where}: {first.message}", first.hint, where, evidence="build")
+    title = first.message if where or not first.where else f"{first.where}: {first.message}"
+    return Finding("build-error", title, _sentence(first.hint), where, evidence="build")
 
 
 def _load_error(error: ModuleLoadError, kind: str) -> Finding:
     title, _, advice = str(error).partition("; ")
-    return Finding(kind, title, advice[:1].upper() + advice[1:] + "." if advice else "")
+    return Finding(kind, title, _sentence(advice))
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:].removesuffix(".") + "." if words else ""
 
 
 def _gone(how: str) -> Finding:

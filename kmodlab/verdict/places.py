@@ -11,6 +11,7 @@ from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.lines import ModuleCode, with_lines
 from kmodlab.errors import HostSetupError, RecordParseError, SandboxError
 from kmodlab.machine.hang import Stall
+from kmodlab.records import symbols
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Allocation
 from kmodlab.records.report import Frame, Report, Where, parse_reports
@@ -77,9 +78,15 @@ def hang_report(stall: Stall, modules: Sequence[ModuleArtifact]) -> Report:
 def leaks_of(live: Iterable[Allocation], modules: Sequence[ModuleArtifact]) -> tuple[Leak, ...]:
     """Return what was allocated and never freed, with the line that allocated it."""
     objects = tuple(live)
-    sites = [Frame(one.site.function, one.site.offset, module=one.site.module) for one in objects]
-    places = _lined([_place((site,), site.module) for site in sites], modules)
-    return tuple(_leak(one, place.where) for one, place in zip(objects, places, strict=True))
+    codes = {module.name: symbols.ModuleCode.read(module.name, module.path.read_bytes()) for module in modules}
+    sites = [
+        Frame(one.site.function, one.site.offset, codes[one.site.module].room(one.site), one.site.module)
+        for one in objects
+        if one.site.module in codes
+    ]
+    places = _lined([_place((site,), site.module) for site in dict.fromkeys(sites)], modules)
+    lines = {(place.module, place.trace[-1].function, place.trace[-1].offset): place.where for place in places}
+    return tuple(_leak(one, lines.get((one.site.module, one.site.function, one.site.offset))) for one in objects)
 
 
 def _leak(one: Allocation, where: Where | None) -> Leak:

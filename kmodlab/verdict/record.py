@@ -40,6 +40,7 @@ ORDER: tuple[Word, ...] = (
 )
 """The verdicts, worst first. One holds; what else was found stands in its findings."""
 
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What was being done to the module.

@@ -162,7 +162,5 @@ def busy_host() -> Iterator[None]:
 def test_no_good_module_hangs_on_a_busy_host(frozen: KernelBuild, rounds: int) -> None:
     folders = sorted(path.parent for path in resource("lab_modules").glob("*/lab.toml"))
     assert len(folders) >= 5
-    verdicts = [
-        try_module(folder, kernel=frozen, timeout=3, ledger=False) for _ in range(rounds) for folder in folders
-    ]
+    verdicts = [try_module(folder, kernel=frozen, timeout=3, ledger=False) for _ in range(rounds) for folder in folders]
     assert [verdict.verdict for verdict in verdicts] == ["clean"] * len(verdicts)
