@@ -33,8 +33,9 @@ _BUFFER_KB = 8192
 _READ_LIMIT = 256 << 20
 _ROUNDS = 4
 _SLABS = {"skb": ("skbuff_head_cache", 232), "cache": ("kmem_cache", 448)}
-# The removal of a network device ends in rcu_barrier(): all that was handed to RCU before has been freed then.
-_BARRIER = "ip link add kmodlab-rcu type dummy && ip link del kmodlab-rcu"
+# What the kernel keeps of a file that is gone, its dentry and inode, holds the entry that the module had made. And the
+# removal of a network device ends in rcu_barrier(): all that was handed to RCU before has been freed then.
+_BARRIER = "echo 2 > /proc/sys/vm/drop_caches; ip link add kmodlab-rcu type dummy && ip link del kmodlab-rcu"
 _WITH_DUMMY = "modprobe dummy numdummies=0 && " + _BARRIER
 
 
