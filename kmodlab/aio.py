@@ -12,7 +12,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
 from typing import Any, TypeVar
 
 __all__ = ["call", "loop"]
@@ -42,19 +41,33 @@ def call(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
     Raises:
         TimeoutError: it did not end in time (seconds).
     """
-    done = threading.Event()
+    where, done = loop(), threading.Event()
+    begun: list[asyncio.Task[T]] = []
 
     async def run() -> T:
+        task = asyncio.current_task()
+        assert task is not None
+        begun.append(task)
         try:
             return await asyncio.wait_for(coroutine, timeout)
         finally:
             done.set()
 
-    future: Future[T] = asyncio.run_coroutine_threadsafe(run(), loop())
+    def abandon() -> None:
+        if begun:
+            begun[0].cancel()
+        else:
+            work.close()
+            coroutine.close()
+            done.set()
+
+    work = run()
     try:
-        return future.result()
+        return asyncio.run_coroutine_threadsafe(work, where).result()
     except BaseException:
-        if not future.done():
-            future.cancel()
+        if not done.is_set():
+            # An interrupt may come before the line above has handed anything over, or before it returns. One turn of
+            # the loop later, what was handed over has begun.
+            where.call_soon_threadsafe(where.call_soon, abandon)
             done.wait(5)
         raise

@@ -247,7 +247,7 @@ for name, work in works.items():
 """
 
 
-@pytest.mark.parametrize("mebibytes", [0, 20])
+@pytest.mark.parametrize("mebibytes", [0, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_disk_that_is_full(cache: Path, mebibytes: int) -> None:
     """In the middle of making a template or an entry: one sentence, nothing half made, and room makes it work."""
     if os.geteuid() != 0:
