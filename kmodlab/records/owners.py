@@ -80,8 +80,21 @@ _PAGE_ALLOCATORS = frozenset(
         "pte_alloc_one",
     ]
 )
-# Looking a path up fills the kernel's caches of names and inodes.
-_CACHES = frozenset(["path_openat", "filename_lookup", "filename_create", "kern_path", "vfs_path_lookup"])
+# Looking a path up fills the kernel's caches of names and inodes; arming and disarming a probe changes the table of
+# ftrace that all probes share.
+_CACHES = frozenset(
+    [
+        "path_openat",
+        "filename_lookup",
+        "filename_create",
+        "kern_path",
+        "vfs_path_lookup",
+        "arm_kprobe",
+        "__arm_kprobe_ftrace",
+        "__disarm_kprobe",
+        "__disarm_kprobe_ftrace",
+    ]
+)
 # Nodes of a tree belong to whoever owns the tree: to the module only if the module itself asked.
 _TREES = frozenset(
     [
