@@ -436,7 +436,7 @@ class Machine:
         """Return what the loaded modules and the kernel's allocators hold now; see `MemorySnapshot`."""
         with self._talking() as session:
             texts = session.snapshot(MemorySnapshot.PATHS)
-        rows = parse_modules(texts["/proc/modules"].decode(errors="replace"))
+        rows = parse_modules(_text_of(texts, "/proc/modules"))
         return MemorySnapshot.from_files(texts, self._module_files(rows))
 
     @_require(State.RUNNING)
@@ -537,10 +537,7 @@ class Machine:
 
     def _snapshot(self, path: str) -> str:
         with self._talking() as session:
-            texts = session.snapshot([path])
-        if path not in texts:
-            raise TransferError(f"read {path}: the guest has no such file, or hides it; see vm.suspicions()")
-        return texts[path].decode(errors="replace")
+            return _text_of(session.snapshot([path]), path)
 
     def _row(self, name: str) -> LoadedModule:
         """The row of a module that was just loaded."""
@@ -568,6 +565,13 @@ class Machine:
         if name not in self._files:
             self._files[name] = provision.tree_file(self.kernel, name)
         return self._files[name]
+
+
+def _text_of(texts: Mapping[str, bytes], path: str) -> str:
+    """The text of a file that every guest has."""
+    if path not in texts:
+        raise TransferError(f"read {path}: the guest has no such file, or hides it; see vm.suspicions()")
+    return texts[path].decode(errors="replace")
 
 
 def _absolute(remote: str) -> str:

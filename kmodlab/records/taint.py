@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -139,7 +140,7 @@ def parse_taint(text: str) -> Taint:
     Raises:
         RecordParseError: it is not a number.
     """
-    if not text.strip().isdecimal():
+    if not re.fullmatch(r"[0-9]{1,20}", text.strip()):
         raise RecordParseError(
             f"read /proc/sys/kernel/tainted: not a number: {text[:60]!r}; expected one, such as 12288", text=text
         )

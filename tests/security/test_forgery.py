@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 import kmodlab
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.errors import KernelOops, MachineLost, ModuleLoadError
+from kmodlab.errors import KernelOops, KmodlabError, MachineLost, ModuleLoadError
 from kmodlab.guest import channel
 
 pytestmark = pytest.mark.machine
@@ -179,7 +180,15 @@ def test_a_forged_list_and_a_forged_taint(machine: kmodlab.Machine, lab_module: 
     assert kinds(machine) == {"false-list", "false-taint"}
     machine.check("echo rubbish > /root/zero")
     assert "no-answer" in kinds(machine)
-    machine.check("mount -t tmpfs none /proc")
+    machine.check("umount /proc/modules; echo 9{1..3000} | tr -d ' ' > /root/zero")
+    assert "no-answer" in kinds(machine)
+    machine.check("for f in meminfo slabinfo vmallocinfo; do mount --bind /root/zero /proc/$f; done")
+    questions = (machine.lsmod, machine.taint, machine.memory, machine.dependencies)
+    for _ in range(2):
+        for question in questions:
+            with contextlib.suppress(KmodlabError):
+                question()
+        machine.run("mount -t tmpfs none /proc")
     assert "no-answer" in kinds(machine)
 
 
