@@ -265,6 +265,7 @@ def _cycles(
     words = stuck[0].title if stuck else f"{ROUNDS} times, and the kernel stayed whole"
     report.add("load-unload", not stuck, words)
     _told(report, "leaks", verdict, "leaked", "none: all that it allocated was freed")
+    _told(report, "trust", verdict, "distrust", "what the guest says goes with what the host sees")
     _told(report, "kernel-log", verdict, "warned", "nothing reported, no taint beyond that of any own module")
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from kmodlab.errors import BuildError, ModuleLoadError
@@ -17,6 +18,8 @@ from kmodlab.verdict.record import ORDER, Evidence, Finding, Leak, Source, Step,
 __all__ = ["judge", "stands_for"]
 
 _HUNG = {"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue-lockup"}
+_WARNING = 4  # the level of a warning in the kernel's log; a smaller number is worse
+_POSITIVE = re.compile(r"^(?:\w+: )?'([\w-]+)'->init suspiciously returned (\d+)")
 _TAINT_OF_REPORTS = {"die", "warn", "softlockup", "bad-page"}
 """Flags that stand for what a report tells at more length."""
 
@@ -81,7 +84,7 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
         yield Finding("machine-lost", evidence.lost, again, evidence="host")
     if evidence.build_error:
         yield _build_error(evidence.build_error)
-    kinds = [stands_for(report) for report in evidence.reports]
+    kinds = [_stands_for(report, evidence) for report in evidence.reports]
     fatal = evidence.stall is not None or evidence.ended or {"oopsed", "hung"} & set(kinds)
     if evidence.load_error:
         yield _load_error(evidence.load_error, "note" if fatal else "load-error")
@@ -89,6 +92,7 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
         yield _stall(evidence.stall, evidence.stalled, evidence.stall_report)
     for report, kind in zip(evidence.reports, kinds, strict=True):
         yield Finding(kind, report.title, report.explanation, report.where, evidence="console")
+    yield from _remarks(evidence.log)
     if evidence.ended and "oopsed" not in kinds and not evidence.stall:
         yield _gone(evidence.ended)
     if evidence.leaks:
@@ -98,6 +102,23 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
         if one.exit_status:
             yield Finding("exec-failed", f"`{one.line}` ended with exit status {one.exit_status}", one.output.strip())
     yield from evidence.notes
+
+
+def _stands_for(report: Report, evidence: Evidence) -> str:
+    """What a report means in the light of the rest: who writes to the log can print any report.
+
+    An oops leaves a mark in the kernel's memory, which the host reads by itself; without it nothing has died.
+    """
+    unmarked = evidence.taint_source == "host" and not evidence.ended and "die" not in evidence.taint
+    return "distrust" if unmarked and report.oops and not report.deadly else stands_for(report)
+
+
+def _remarks(log: Sequence[KmsgRecord]) -> Iterator[Finding]:
+    """What the kernel remarks on in a line of its own, without a report."""
+    for record in log:
+        if record.level <= _WARNING and (found := _POSITIVE.search(record.text)):
+            words = "The function that module_init() names returns 0 if all went well, else an error such as -ENOMEM."
+            yield Finding("warned", f"{found[1]}: init returned {found[2]}", words, evidence="console")
 
 
 def _build_error(error: BuildError) -> Finding:
@@ -172,19 +193,22 @@ def _manner(stall: Stall) -> tuple[str, str]:
 
 
 def _leaks(leaks: Sequence[Leak]) -> Finding:
-    memory = [leak for leak in leaks if leak.size is not None]
-    first = leaks[0]
-    if len(leaks) == 1:
-        title = first.what
-    elif memory:
-        size = format_bytes(sum(leak.size or 0 for leak in memory))
-        title = f"{len(memory)} objects ({size}) never freed" if len(memory) > 1 else memory[0].what
-        title += f", and {len(leaks) - len(memory)} other things left" if len(leaks) > len(memory) else ""
-    else:
-        title = f"{len(leaks)} things left behind, the first: {first.what}"
     where = next((leak.where for leak in leaks if leak.where), None)
     advice = "Undo on every path (the exit function, and each failing path of init) what was made, in reverse order."
-    return Finding("leaked", title, advice, where)
+    return Finding("leaked", _leaks_title(leaks), advice, where)
+
+
+def _leaks_title(leaks: Sequence[Leak]) -> str:
+    """What a file or thread says by its name tells more than its memory, so that goes first."""
+    memory = [leak for leak in leaks if leak.size is not None]
+    things = [leak.what for leak in leaks if leak.size is None]
+    size = format_bytes(sum(leak.size or 0 for leak in memory))
+    objects = f"{len(memory)} objects ({size}) never freed"
+    if not things:
+        return memory[0].what if len(memory) == 1 else objects
+    more = [f"{len(things) - 1} more such things"] if len(things) > 1 else []
+    more += [objects if len(memory) > 1 else f"{size} never freed"] if memory else []
+    return f"{things[0]}{'; and ' if more else ''}{', '.join(more)}"
 
 
 def _taint(taint: Taint, source: Source, kinds: Iterable[str]) -> Iterator[Finding]:

@@ -118,7 +118,8 @@ class Finding:
     """Something that was noticed.
 
     Attributes:
-        kind: the verdict that it would be by itself, or ``exec-failed``, ``in-use``, ``note``.
+        kind: the verdict that it would be by itself, or ``exec-failed``, ``in-use``, ``distrust``,
+            ``note``.
         title: in one line.
         explanation: what it means and what to try.
         where: the line of the module's source, or None.

@@ -17,9 +17,11 @@ from kmodlab.guest.session import LoadResult
 from kmodlab.machine import ledger, refusals
 from kmodlab.machine.emulator import lost_error
 from kmodlab.machine.hang import Stall, watch
+from kmodlab.machine.leftovers import leftovers, look_around
 from kmodlab.machine.machine import HOME, Machine
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Ledger
+from kmodlab.records.leftovers import Surroundings
 from kmodlab.records.report import parse_reports
 from kmodlab.records.taint import Taint
 from kmodlab.verdict.places import hang_report, leaks_of, needed, reports_in
@@ -123,7 +125,8 @@ class Script:
         finally:
             records = tuple(vm.dmesg())
             vm.kill()
-        return self._evidence(records, records[: self._log_end])
+        judged = records[: self._log_end]
+        return self._evidence(records if self._stall else judged, judged)
 
     # -- The way through ---------------------------------------------------------------------------------------------
 
@@ -133,14 +136,18 @@ class Script:
                 vm.modprobe(name)
             if self._wishes.lines:
                 self._mounts = vm.run(["cat", "/proc/self/mounts"]).stdout
+            before = look_around(vm) if self._wishes.ledger else None
             with self._account(vm):
                 self._work(vm)
             self._wait_for_what_is_left(vm)
+            self._compare_witnesses(vm)
+            if before and not self._loaded:
+                self._look_for_leftovers(vm, before)
         except MachineLost as lost:
             self._machine_is_gone(vm, lost)
+        except UsageError:
+            raise
         except KmodlabError as error:
-            if isinstance(error, UsageError):
-                raise
             self._notes.append(Finding("note", str(error)))
         finally:
             self._look_from_outside(vm)
@@ -177,6 +184,7 @@ class Script:
             log = vm.dmesg(since=mark)
             raise refusals.load_refused(module.name, answer, log, file=module.file, release=self._kernel.release)
         self._loaded.append(module)
+        vm._expected.load(module.file)
 
     def _exec(self, vm: Machine, line: str) -> None:
         self._say(f"Running {line}")
@@ -217,6 +225,8 @@ class Script:
     def _delete(self, vm: Machine, module: ModuleArtifact) -> TaskResult:
         done = self._step(vm, Step("unload", module.name), ["@delete", module.name, "2048"])
         assert done is not None  # only lines may come back without a result
+        if done.exit_status == 0:
+            vm._expected.unload(module.name)
         return done
 
     def _end_what_lines_left(self, vm: Machine) -> bool:
@@ -300,8 +310,22 @@ class Script:
 
     def _look_from_outside(self, vm: Machine) -> None:
         """Read the kernel's taint in the machine's memory, so that nobody in the guest is asked."""
-        with contextlib.suppress(KmodlabError, TimeoutError):
-            self._taint = (vm.outside().taint, "host")
+        if self._taint[1] == "guest":
+            with contextlib.suppress(KmodlabError, TimeoutError):
+                self._taint = (vm.outside().taint, "host")
+
+    def _compare_witnesses(self, vm: Machine) -> None:
+        """Note where what the guest says does not go with what the host knows and sees by itself."""
+        self._log_end = len(vm.dmesg())  # what is looked at from now on may write to the log
+        self._look_from_outside(vm)
+        for one in vm.suspicions():
+            words = "The module, or what it did, makes the guest say what is not so; its verdict rests on the rest."
+            self._notes.append(Finding("distrust", one.text, words, evidence="host"))
+
+    def _look_for_leftovers(self, vm: Machine, before: Surroundings) -> None:
+        # What was left may lie in the module's own memory, which is gone: then looking at it makes the kernel fault.
+        with self._timed("ledger"):
+            self._leaks += [Leak(one.kind, one.sentence) for one in leftovers(vm, before)]
 
     def _machine_is_gone(self, vm: Machine, lost: MachineLost) -> None:
         how = vm._emulator.lost if vm._emulator else "killed"

@@ -15,6 +15,7 @@ __all__ = ["html", "text"]
 
 _WIDTH = 96
 _LOG_LINES = 12
+_TRACED = {"hung", "oopsed", "warned"}
 _ASKED = ("sysrq: Show backtrace", "Uhhuh. NMI received")
 """What the search for a hang's place writes to the log; it tells the module's author nothing new."""
 _COLOURS = {"clean": "#009e73", "warned": "#e69f00", "leaked": "#e69f00", "machine-lost": "#56b4e9"}
@@ -32,7 +33,7 @@ def text(verdict: Verdict) -> str:
         parts.append(_source(verdict.where))
     if verdict.explanation:
         parts.append(_wrapped(verdict.explanation))
-    for report in verdict.reports[:1]:
+    for report in verdict.reports[: verdict.verdict in _TRACED]:
         trace = [str(frame) for frame in report.trace if frame.reliable][:8]
         parts += ["called by way of:\n" + "\n".join(f"    {line}" for line in trace)] if len(trace) > 1 else []
     if len(verdict.leaks) > 1:
@@ -111,7 +112,7 @@ def html(verdict: Verdict) -> str:
         parts.append("<p>Also:</p><ul>" + "".join(map(_item, verdict.findings[:20])) + "</ul>")
     if verdict.leaks:
         parts.append(_folded("Left behind", "\n".join(leak.what for leak in verdict.leaks)))
-    for report in verdict.reports[:1]:
+    for report in verdict.reports[: verdict.verdict in _TRACED]:
         parts.append(_folded("Trace", "\n".join(str(frame) for frame in report.trace if frame.reliable)))
     parts += [_folded(f"$ {one.line}", one.output or "(no output)") for one in verdict.exec]
     if verdict.log:
