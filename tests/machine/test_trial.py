@@ -158,7 +158,7 @@ def test_a_failing_line(frozen: KernelBuild, faulty: kmodlab.ModuleSource) -> No
 
 
 def test_what_a_line_leaves_in_the_background_is_not_the_modules_fault(frozen: KernelBuild) -> None:
-    line = "sleep 1000 < /dev/scribble > /dev/null 2>&1 &"
+    line = "exec 3< /dev/scribble; sleep 1000 <&3 > /dev/null 2>&1 &"
     verdict = try_module(resource("lab_modules") / "scribble", exec=[line], kernel=frozen, ledger=False)
     assert (verdict.verdict, verdict.exit_status) == ("clean", 0), str(verdict)
     assert "in the background" in verdict.findings[0].title
