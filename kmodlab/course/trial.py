@@ -19,8 +19,9 @@ from kmodlab.errors import MachineLost, ModuleLoadError, UsageError
 from kmodlab.guest.channel import TaskResult
 from kmodlab.guest.session import CommandResult, LoadResult
 from kmodlab.machine import ledger, refusals
+from kmodlab.machine.clone import HOME
 from kmodlab.machine.hang import Stall, watch
-from kmodlab.machine.machine import HOME, Machine
+from kmodlab.machine.machine import Machine
 from kmodlab.records.kmsg import KernelLog
 
 __all__ = ["Call", "Hung", "Trial"]

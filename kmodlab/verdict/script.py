@@ -15,10 +15,11 @@ from kmodlab.errors import KmodlabError, MachineError, MachineLost, ModuleLoadEr
 from kmodlab.guest.channel import TaskResult
 from kmodlab.guest.session import LoadResult
 from kmodlab.machine import ledger, refusals
+from kmodlab.machine.clone import HOME
 from kmodlab.machine.emulator import lost_error
 from kmodlab.machine.hang import Stall, watch
 from kmodlab.machine.leftovers import leftovers, look_around
-from kmodlab.machine.machine import HOME, Machine
+from kmodlab.machine.machine import Machine
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Ledger
 from kmodlab.records.leftovers import Surroundings
