@@ -123,7 +123,7 @@ def _judged(vm: Machine, built: ModuleArtifact) -> Iterator[None]:
         _oopsed(vm)
         raise _Shortfall(failed.hint, failed.seen) from None
     except KernelOops as oops:
-        raise _Shortfall("oops", f"the kernel oopsed at {_oops_words(oops)}") from None
+        raise _Shortfall("oops", f"the kernel oopsed: {_oops_words(oops)}") from None
     except Hung as hung:
         raise _Shortfall("hang", _hang_words(hung, built), retry=hung.starved) from None
     except MachineLost as lost:
@@ -160,7 +160,8 @@ def _oopsed(vm: Machine) -> None:
 
 
 def _oops_words(oops: KernelOops) -> str:
-    return str(oops).partition("; the kernel is damaged")[0]
+    where = oops.report.where if oops.report else None
+    return f"{oops.title} at {where.file}:{where.line}" if where else oops.title
 
 
 def _hang_words(hung: Hung, built: ModuleArtifact) -> str:

@@ -22,13 +22,13 @@ from kmodlab.errors import UsageError
 __all__ = ["has_solution", "make_skeleton", "make_solution"]
 
 _REGION = re.compile(
-    r"^(?P<indent>[ \t]*)/\*\s*BEGIN SOLUTION\b:?(?P<task>.*?)\*/[ \t]*\n"
+    r"^(?P<indent>[ \t]*)/\*[\s*]*BEGIN SOLUTION\b:?(?P<task>.*?)\*/[ \t]*\n"
     r"(?P<body>.*?)"
     r"^[ \t]*/\*\s*END SOLUTION\s*\*/[ \t]*(?:\n|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_FILLER = re.compile(r"^[ \t]*/\*\s*SKELETON:[ \t]*(?P<code>.*?)\s*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"/\*\s*(BEGIN SOLUTION|END SOLUTION|SKELETON:)")
+_FILLER = re.compile(r"^[ \t]*/\*\s*SKELETON:[ ]?(?P<code>.*?)\s*\*/[ \t]*\n", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(r"/\*[\s*]*(BEGIN SOLUTION|END SOLUTION|SKELETON:)")
 
 
 def has_solution(text: str) -> bool:
@@ -56,7 +56,8 @@ def make_solution(text: str) -> str:
 
 def _todo(region: re.Match[str]) -> str:
     indent, task = region["indent"], region["task"].strip() or "your code"
-    lines = [f"{indent}/* TODO: {task} */", *(indent + filler["code"] for filler in _FILLER.finditer(region["body"]))]
+    todo = f"{indent}/*\n{indent} * TODO: {task}\n{indent} */" if "\n" in task else f"{indent}/* TODO: {task} */"
+    lines = [todo, *(indent + filler["code"] for filler in _FILLER.finditer(region["body"]))]
     return "\n".join(lines) + "\n"
 
 

@@ -139,7 +139,7 @@ class Trial:
         Raises:
             CheckFailed: something that the module allocated was not freed.
         """
-        with ledger.watch(self.vm, self.built, tidy=False) as watched:
+        with ledger.watch(self.vm, self.built) as watched:
             yield
         left = watched.ledger.live if not watched.ledger.loaded else ()
         if left:
@@ -170,7 +170,7 @@ class Trial:
         if not self._installed:
             self.vm.push(build_program(_CALLS), f"{HOME}/calls", mode=0o755)
             self._installed = True
-        done = self._step("; ".join(ops), [f"{HOME}/calls", *map(_hexed, ops)], timeout=timeout)
+        done = self._step(_shortly(ops), [f"{HOME}/calls", *map(_hexed, ops)], timeout=timeout)
         lines = done.stdout.decode().splitlines()
         if len(lines) != len(ops):
             at = ops[len(lines)] if len(lines) < len(ops) else ops[-1]
@@ -225,6 +225,10 @@ def _answer(done: TaskResult) -> LoadResult:
     status = done.exit_status
     signal = -status if status is not None and status < 0 else 0
     return LoadResult(done.errno, signal, done.timed_out, done.stuck, done.seconds, done.log_time)
+
+
+def _shortly(ops: Sequence[str]) -> str:
+    return "; ".join(ops) if len(ops) <= 4 else f"{'; '.join(ops[:2])}; … {ops[-1]}"
 
 
 def _hexed(op: str) -> str:

@@ -22,8 +22,10 @@ IDS = [one.id for one in EXERCISES]
 SOURCE = (
     "int f(int a)\n"
     "{\n"
-    "\t/* BEGIN SOLUTION: refuse what is\n"
-    "\t * negative */\n"
+    "\t/*\n"
+    "\t * BEGIN SOLUTION: refuse what is\n"
+    "\t * negative\n"
+    "\t */\n"
     "\tif (a < 0)\n"
     "\t\treturn -1;\n"
     "\t/* SKELETON: a = 0; */\n"
@@ -38,7 +40,7 @@ SOURCE = (
 
 def test_the_skeleton_has_tasks_in_place_of_the_solution() -> None:
     assert make_skeleton(SOURCE) == (
-        "int f(int a)\n{\n\t/* TODO: refuse what is\n\t * negative */\n\ta = 0;\n"
+        "int f(int a)\n{\n\t/*\n\t * TODO: refuse what is\n\t * negative\n\t */\n\ta = 0;\n"
         "\treturn a;\n}\n/* TODO: your code */\n"
     )
 
