@@ -158,9 +158,9 @@ def busy_host() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("busy_host")
-@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=pytest.mark.slow)])
-def test_no_good_module_hangs_on_a_busy_host(frozen: KernelBuild, rounds: int) -> None:
-    folders = sorted(path.parent for path in resource("lab_modules").glob("*/lab.toml"))
-    assert len(folders) >= 5
-    verdicts = [try_module(folder, kernel=frozen, timeout=3, ledger=False) for _ in range(rounds) for folder in folders]
-    assert [verdict.verdict for verdict in verdicts] == ["clean"] * len(verdicts)
+@pytest.mark.parametrize("count", [5, pytest.param(100, marks=pytest.mark.slow)])
+def test_no_good_module_hangs_on_a_busy_host(frozen: KernelBuild, count: int) -> None:
+    folders = [resource("lab_modules") / name for name in ("hello", "scribble", "notefs", "loopnic", "exporter")]
+    chosen = [folders[number % len(folders)] for number in range(count)]
+    verdicts = [try_module(folder, kernel=frozen, timeout=3, ledger=False) for folder in chosen]
+    assert [verdict.verdict for verdict in verdicts] == ["clean"] * count
