@@ -20,13 +20,14 @@ __all__ = ["command"]
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), help="Where the pages go."
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="A report for CI systems.")
-def command(paths: tuple[Path, ...], jobs: int, out: Path, junit: Path | None) -> int:
+@click.option("--solved/--unsolved", default=None, help="Put solutions, or skeletons, into the exercises' cells.")
+def command(paths: tuple[Path, ...], jobs: int, out: Path, junit: Path | None, solved: bool | None) -> int:
     """Run notebooks (or all in a folder) and leave an HTML page of each, and an index of them."""
     from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
 
     notebooks = find_notebooks(paths)
     need_stages()
-    results = execute(notebooks, out, jobs=jobs)
+    results = execute(notebooks, out, jobs=jobs, solved=solved)
     for result in results:
         say(f"{'passed' if result.ok else 'FAILED'} {result.notebook} ({result.seconds:.1f} s)")
         if result.error:

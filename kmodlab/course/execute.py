@@ -18,6 +18,8 @@ from typing import Any
 import nbformat
 
 import kmodlab
+from kmodlab.course.cells import fill
+from kmodlab.course.exercise import find_exercises
 from kmodlab.errors import UsageError
 
 __all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit"]
@@ -64,7 +66,12 @@ def find_notebooks(paths: Iterable[Path]) -> list[Path]:
 
 
 def execute(
-    notebooks: Sequence[Path], out: Path, *, jobs: int = 1, cell_timeout: int = _CELL_TIMEOUT
+    notebooks: Sequence[Path],
+    out: Path,
+    *,
+    jobs: int = 1,
+    cell_timeout: int = _CELL_TIMEOUT,
+    solved: bool | None = None,
 ) -> list[NotebookResult]:
     """Run notebooks, each in a Jupyter kernel of its own with its own folder as the working folder.
 
@@ -75,6 +82,7 @@ def execute(
         out: the folder for the pages.
         jobs: how many run at once.
         cell_timeout: seconds that a cell may take.
+        solved: put the solutions into the cells of exercises, or (false) the skeletons; None leaves them as they are.
 
     Raises:
         UsageError: two have the same name, or one is not a notebook.
@@ -83,20 +91,22 @@ def execute(
     if len(set(names)) < len(names):
         raise UsageError("execute: two notebooks have the same name; run them one after the other with another --out")
     out.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout))
+    return asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout, solved))
 
 
-async def _execute_all(notebooks: Sequence[Path], out: Path, jobs: int, cell_timeout: int) -> list[NotebookResult]:
+async def _execute_all(
+    notebooks: Sequence[Path], out: Path, jobs: int, cell_timeout: int, solved: bool | None
+) -> list[NotebookResult]:
     gate = asyncio.Semaphore(jobs)
 
     async def one(path: Path) -> NotebookResult:
         async with gate:
-            return await _execute_one(path, out, cell_timeout)
+            return await _execute_one(path, out, cell_timeout, solved)
 
     return await asyncio.gather(*map(one, notebooks))
 
 
-async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResult:
+async def _execute_one(path: Path, out: Path, cell_timeout: int, solved: bool | None) -> NotebookResult:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -104,6 +114,8 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int) -> NotebookResu
         notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except (ValueError, OSError) as failure:
         raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
+    if solved is not None:
+        notebook = nbformat.from_dict(fill(notebook, find_exercises(), solved=solved))  # type: ignore[no-untyped-call]
     start, error = time.monotonic(), ""
     with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
         client = NotebookClient(

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import nbformat
 import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
@@ -13,6 +15,7 @@ from traitlets.config import Config
 import kmodlab
 import kmodlab.jupyter
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.course.execute import execute
 from kmodlab.course.exercise import Exercise, find_exercise
 from kmodlab.errors import CompileError, UsageError
 
@@ -22,7 +25,7 @@ Cell = Callable[[str], tuple[ExecutionResult, CapturedIO]]
 
 
 @pytest.fixture
-def shell(frozen: KernelBuild, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+def shell(frozen: KernelBuild, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
     monkeypatch.setenv("KMODLAB_DATA", str(tmp_path))
     kmodlab.settings.cache_clear()
     InteractiveShell.clear_instance()
@@ -119,3 +122,15 @@ def test_a_record_that_cannot_be_kept_does_not_stop_the_work(
     assert built.success
     assert "history is not kept" in shown.outputs[0].data["text/plain"]
     assert cell('check("bounded")')[0].result.points == 0
+
+
+@pytest.mark.parametrize(("solved", "points"), [(True, "5 of 5 points"), (False, "0 of 5 points")])
+def test_a_notebook_is_run_with_solutions_or_with_skeletons(
+    frozen: KernelBuild, tmp_path: Path, solved: bool, points: str
+) -> None:
+    cells = ["import kmodlab\n%load_ext kmodlab", "%%kmod bounded\nneither of both\n", 'check("bounded")']
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    (tmp_path / "lesson.ipynb").write_text(nbformat.writes(made))
+    (result,) = execute([tmp_path / "lesson.ipynb"], tmp_path / "out", solved=solved)
+    assert result.ok, result.error
+    assert points in result.page.read_text()
