@@ -42,8 +42,10 @@ def command(
     from kmodlab.course.grade import grade, grades_csv
     from kmodlab.course.submissions import find_submissions, read_submission
     from kmodlab.host.kernels import ensure_kernel
+    from kmodlab.resources import resource
 
-    every = find_exercises()
+    # Never those of the working folder: it may be a student's, with checks of the student's own.
+    every = find_exercises(resource("lab_modules"))
     exercises = [find_exercise(name, every) for name in wanted] or list(every)
     found = find_submissions(paths, exercises)
     need_stages()

@@ -91,7 +91,7 @@ def grade(
     copies = _copies(submissions, exercises)
     with ThreadPoolExecutor(jobs, thread_name_prefix="grade") as pool:
 
-        def one(exercise: Exercise, answer: Answer) -> ExerciseResult:
+        def one(exercise: Exercise, answer: Answer, whose: Path) -> ExerciseResult:
             key = _key(exercise, answer, kernel, checker)
             entry = None if again else kept.get(key)
             if entry is not None:
@@ -99,7 +99,7 @@ def grade(
             result = _examined(exercise, answer, kernel)
             if result.verdict != "lab-failed":
                 kept.put(key, {}, result.to_dict())
-            say(f"{exercise.id}: {result.points} of {result.of} ({answer.place})")
+            say(f"{whose.name}: {exercise.id}: {result.points} of {result.of} ({answer.place})")
             return result
 
         try:
@@ -107,7 +107,7 @@ def grade(
                 for exercise in submission.expected(exercises):
                     answer = _only(submission, exercise)
                     if isinstance(answer, Answer) and (exercise.id, answer.text) not in pending:
-                        pending[exercise.id, answer.text] = pool.submit(one, exercise, answer)
+                        pending[exercise.id, answer.text] = pool.submit(one, exercise, answer, submission.path)
             return [_grade_of(submission, exercises, pending, copies) for submission in submissions]
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)

@@ -126,3 +126,19 @@ def test_interrupted_and_started_again_it_goes_on(frozen: KernelBuild, tmp_path:
     check = found[0]["exercises"][0]["checks"][0]
     assert {"name", "passed", "message", "points", "of", "hint"} <= set(check)
     assert table.read_text().splitlines()[0] == "submission,points,of,bounded,notes"
+
+
+def test_a_students_python_is_not_run_even_from_within_the_students_folder(frozen: KernelBuild, tmp_path: Path) -> None:
+    place = tmp_path / "lab_modules" / "bounded"
+    place.mkdir(parents=True)
+    trap = "raise SystemExit('the Python of a student was run')\n"
+    for name in ("checks.py", "hidden.py"):
+        (place / name).write_text(trap)
+    (place / "lab.toml").write_text((BOUNDED.folder / "lab.toml").read_text())
+    (place / "bounded.c").write_text("/* nothing */\n")
+    argv = [sys.executable, "-P", "-m", "kmodlab", "grade", ".", "--exercise", "bounded", "--json"]
+    finished = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert finished.returncode == 1, finished.stderr
+    (found,) = json.loads(finished.stdout)["submissions"]
+    assert (found["points"], found["of"], found["exercises"][0]["verdict"]) == (0, 5, "build-error")
+    assert "was run" not in finished.stdout + finished.stderr
