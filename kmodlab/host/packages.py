@@ -35,6 +35,7 @@ class HostPackage:
         purpose: what it is for, in words.
         program: the program by which it is known to be there, or an empty text.
         library: the same for a shared library.
+        file: the same for any other file.
     """
 
     name: str
@@ -42,9 +43,12 @@ class HostPackage:
     purpose: str
     program: str = ""
     library: str = ""
+    file: str = ""
 
     def found(self) -> str:
-        """Return the path of its program or library, or an empty text if it is not there."""
+        """Return the path of its program, library or file, or an empty text if it is not there."""
+        if self.file:
+            return self.file if Path(self.file).exists() else ""
         if self.program:
             return str(process.which(self.program) or "")
         places = (path for base in ("/usr/lib", "/lib") for path in sorted(Path(base).glob(f"*/{self.library}")))
@@ -59,6 +63,7 @@ HOST_PACKAGES = (
     HostPackage("zstd", "machine", "unpacks kernels", program="zstd"),
     HostPackage("xz-utils", "machine", "unpacks kernel modules", program="xz"),
     HostPackage("gcc", "build", "compiles kernel modules", program="gcc"),
+    HostPackage("linux-libc-dev", "build", "headers for programs of the guest", file="/usr/include/linux/ioctl.h"),
     HostPackage("make", "build", "runs the kernel's build system", program="make"),
     HostPackage("bubblewrap", "build", "shuts the compiler in", program="bwrap"),
     HostPackage("libelf1", "build", "used by the kernel's objtool", library="libelf.so.1"),

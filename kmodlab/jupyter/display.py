@@ -200,9 +200,13 @@ def details(error: KmodlabError, *, output: bool = True) -> View:
 
 
 def _tail(records: Sequence[KmsgRecord]) -> KernelLog:
-    left_out = len(records) - _LOG_SHOWN
-    caption = f"Kernel log, its last {_LOG_SHOWN} lines" if left_out > 0 else "Kernel log"
-    return kernel_log(tuple(records[-_LOG_SHOWN:]), caption)
+    """The end of a log, or, where the kernel panicked, the lines from there on: behind them it dumps every processor."""
+    panic = next((at for at, record in enumerate(records) if "Kernel panic - not syncing" in record.text), None)
+    start = max(0, len(records) - _LOG_SHOWN)
+    if panic is not None and panic < start:
+        return kernel_log(tuple(records[panic : panic + _LOG_SHOWN]), f"Kernel log, {_LOG_SHOWN} lines from the panic")
+    caption = f"Kernel log, its last {_LOG_SHOWN} lines" if start else "Kernel log"
+    return kernel_log(tuple(records[start:]), caption)
 
 
 def _diagnostics(diagnostics: Sequence[Diagnostic]) -> View:
