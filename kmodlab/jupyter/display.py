@@ -200,7 +200,7 @@ def details(error: KmodlabError, *, output: bool = True) -> View:
 
 
 def _tail(records: Sequence[KmsgRecord]) -> KernelLog:
-    """The end of a log, or, where the kernel panicked, the lines from there on: behind them it dumps every processor."""
+    """The end of a log; after a panic, the lines from there on, since behind them every processor is dumped."""
     panic = next((at for at, record in enumerate(records) if "Kernel panic - not syncing" in record.text), None)
     start = max(0, len(records) - _LOG_SHOWN)
     if panic is not None and panic < start:
