@@ -138,13 +138,20 @@ class Store:
                 os.close(descriptor)
 
     def _place(self, new: Path, folder: Path) -> None:
-        """Rename a finished entry to its place; a folder that is there already is renamed away first."""
+        """Rename a finished entry to its place; another one that is there already is renamed away first.
+
+        If another process has placed the same meanwhile, its entry stays: somebody may be reading it.
+        """
         while True:
             try:
                 new.rename(folder)
             except OSError:
                 if not folder.is_dir():
                     raise
+                there, made = self.get(folder.name), json.loads((new / "entry.json").read_text())
+                if there and (there.files, there.note) == (made["files"], made["note"]):
+                    shutil.rmtree(new)
+                    return
                 self._discard(folder)
             else:
                 return

@@ -15,7 +15,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from qemu.qmp import ConnectError, QMPClient, QMPError
+from qemu.qmp import ConnectError, ExecInterruptedError, QMPClient, QMPError, StateError
 
 from kmodlab import process
 from kmodlab.errors import MachineError, MachineLost
@@ -94,7 +94,7 @@ class Emulator:
         try:
             await self._qmp.connect(self._monitor)
             await self._execute("migrate-set-capabilities", _IGNORE_SHARED)
-        except (ConnectError, QMPError, EOFError) as error:
+        except (ConnectError, QMPError, EOFError, MachineLost) as error:
             raise MachineError(f"start QEMU: {self.complaint() or error}; ./lab doctor checks this host") from error
         loop = asyncio.get_running_loop()
         self._tasks = [loop.create_task(self._watch()), loop.create_task(self.console.keep_bounded())]
@@ -109,7 +109,7 @@ class Emulator:
             self._qmp.send_fd_scm(state)
             await self._execute("getfd", {"fdname": "state"})
             await self._execute("migrate-incoming", {"uri": "fd:state"})
-        except (QMPError, EOFError) as error:
+        except (QMPError, EOFError, MachineLost) as error:
             raise MachineError(f"restore the frozen machine: {self.complaint() or error}; run ./lab setup") from error
 
     async def freeze(self, state: int) -> None:
@@ -175,7 +175,10 @@ class Emulator:
             os.close(stderr)
 
     async def _execute(self, command: str, arguments: dict[str, object] | None = None) -> Any:
-        return await self._qmp.execute(command, arguments)
+        try:
+            return await self._qmp.execute(command, arguments)
+        except (StateError, ExecInterruptedError, EOFError) as error:
+            raise MachineLost("talk to QEMU: it has ended; reset() gives a fresh machine", reason="killed") from error
 
     async def _watch(self) -> None:
         """Wait for the end: the guest's panic, or QEMU's; then hang up, so that nobody waits for an answer."""

@@ -115,7 +115,7 @@ def test_the_tour_shows_what_it_promises(frozen: KernelBuild, executed: Callable
     assert "3 new modules" in said["memory-picture"]
     assert "importer leans on exporter" in said["dependencies-ours"]
     assert "btrfs leans on" in said["dependencies-btrfs"]
-    assert "kernel NULL pointer dereference in crash_init" in said["crash-load"]
+    assert "NULL pointer dereference in crash_init" in said["crash-load"]
     assert "RIP: 0010:crash_init" in said["crash-load"]
     assert "Loading" in said["crash-after"]
     assert said["crash-fresh"].startswith("A fresh machine after ")
