@@ -9,10 +9,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import kmodlab
+import kmodlab.jupyter
 from kmodlab import aio
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
@@ -20,6 +22,12 @@ from kmodlab.errors import HostSetupError
 from kmodlab.host import kernels
 from kmodlab.machine import provision
 from kmodlab.resources import resource
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+    from IPython.utils.capture import CapturedIO
+
+    from kmodlab.jupyter.lab import Lab
 
 REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if part}
 """Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""
@@ -106,3 +114,37 @@ def nothing_left() -> Iterator[None]:
         os.sched_yield()
     assert not left[0], f"processes left: {left[0]}"
     assert not left[1], f"open files left: {left[1]}"
+
+
+@pytest.fixture
+def shell() -> Iterator[InteractiveShell]:
+    """A real IPython session, as a notebook has one."""
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    InteractiveShell.clear_instance()
+    config = Config()
+    config.HistoryManager.enabled = False
+    session = InteractiveShell.instance(config=config)
+    yield session
+    kmodlab.jupyter.unload_ipython_extension(session)
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture
+def lab(shell: InteractiveShell) -> Lab:
+    """What the session's magics share, loaded into it."""
+    return kmodlab.jupyter.load(shell)
+
+
+@pytest.fixture
+def cell(shell: InteractiveShell, lab: Lab) -> Callable[[str], tuple[ExecutionResult, CapturedIO]]:
+    """Run a cell; return what came of it and what it showed."""
+    from IPython.utils.capture import capture_output
+
+    def run(text: str) -> tuple[ExecutionResult, CapturedIO]:
+        with capture_output() as captured:
+            result = shell.run_cell(text, store_history=True)
+        return result, captured
+
+    return run

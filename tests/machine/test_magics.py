@@ -14,11 +14,9 @@ from pathlib import Path
 import nbformat
 import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
-from IPython.utils.capture import CapturedIO, capture_output
+from IPython.utils.capture import CapturedIO
 from nbclient import NotebookClient
-from traitlets.config import Config
 
-import kmodlab.jupyter
 from kmodlab.errors import (
     CommandError,
     CommandTimeout,
@@ -57,32 +55,6 @@ module_exit(first_exit);
 MODULE_LICENSE("GPL");
 """
 FAULT = FIRST.replace("return n < 0 ? -ENODEV : 0;", "return *(volatile int *)8L;")
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    config = Config()
-    config.HistoryManager.enabled = False
-    session = InteractiveShell.instance(config=config)
-    yield session
-    kmodlab.jupyter.unload_ipython_extension(session)
-    InteractiveShell.clear_instance()
-
-
-@pytest.fixture
-def lab(shell: InteractiveShell) -> Lab:
-    return kmodlab.jupyter.load(shell)
-
-
-@pytest.fixture
-def cell(shell: InteractiveShell, lab: Lab) -> Cell:
-    def run(text: str) -> tuple[ExecutionResult, CapturedIO]:
-        with capture_output() as captured:
-            result = shell.run_cell(text, store_history=True)
-        return result, captured
-
-    return run
 
 
 def value(outcome: tuple[ExecutionResult, CapturedIO]) -> object:

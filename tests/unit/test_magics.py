@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
-from IPython.utils.capture import CapturedIO, capture_output
-from traitlets.config import Config
+from IPython.utils.capture import CapturedIO
 
 import kmodlab.jupyter
 from kmodlab.build.diagnostics import Diagnostic
@@ -27,32 +26,6 @@ Cell = Callable[[str], tuple[ExecutionResult, CapturedIO]]
 BAD_C = Diagnostic(
     "In[3]", 4, 9, "error", "'x' undeclared <here>", source="return x & 1;", caret="       ^", hint="declare x"
 )
-
-
-@pytest.fixture
-def shell() -> Iterator[InteractiveShell]:
-    InteractiveShell.clear_instance()
-    config = Config()
-    config.HistoryManager.enabled = False
-    session = InteractiveShell.instance(config=config)
-    yield session
-    kmodlab.jupyter.unload_ipython_extension(session)
-    InteractiveShell.clear_instance()
-
-
-@pytest.fixture
-def lab(shell: InteractiveShell) -> Lab:
-    return kmodlab.jupyter.load(shell)
-
-
-@pytest.fixture
-def cell(shell: InteractiveShell, lab: Lab) -> Cell:
-    def run(text: str) -> tuple[ExecutionResult, CapturedIO]:
-        with capture_output() as captured:
-            result = shell.run_cell(text, store_history=True)
-        return result, captured
-
-    return run
 
 
 def test_the_extension_is_loaded_once_and_can_be_taken_away(shell: InteractiveShell) -> None:
