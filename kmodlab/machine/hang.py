@@ -275,7 +275,7 @@ async def _sleepers(channel: Channel, own: tuple[str, ...]) -> list[Stall]:
     found = []
     for path, text in files.items():
         process = _stat(text) if path.endswith("/stat") else _NOBODY
-        if process.state in {"", "Z", "X"}:
+        if process.state in _GONE:
             continue
         lines = files.get(path.removesuffix("stat") + "stack", "").splitlines()
         trace = tuple(frame for line in lines if (frame := read_frame(" " + line.removeprefix("[<0>] "))))
@@ -297,6 +297,7 @@ class _Process(NamedTuple):
 
 
 _NOBODY = _Process()
+_GONE = {"", "Z", "X"}
 
 
 def _stat(text: str) -> _Process:
@@ -315,11 +316,15 @@ def _descends(pid: int, ancestor: int, processes: Mapping[int, _Process]) -> boo
 
 
 async def _still_there(channel: Channel, pulse: Pulse, stall: Stall) -> Stall:
-    """Add whether the task outlived SIGKILL."""
-    pid = stall.task.rpartition("/")[2]
+    """Add whether the task outlived SIGKILL, which takes effect when its processor next comes by the scheduler."""
+    path = f"/proc/{stall.task.rpartition('/')[2]}/stat"
+
+    async def ended() -> None:
+        while any(_stat(text).state not in _GONE for text in (await _snapshot(channel, [path])).values()):
+            await asyncio.sleep(_BEAT)
+
     try:
-        files = await _within(pulse, _snapshot(channel, [f"/proc/{pid}/stat"]))
+        await _within(pulse, ended())
     except (TimeoutError, MachineLost):
         return replace(stall, unkillable=True)
-    gone = all(_stat(text).state in {"", "Z", "X"} for text in files.values())
-    return replace(stall, unkillable=not gone)
+    return replace(stall, unkillable=False)
