@@ -64,17 +64,24 @@ def _grade_id(cell: Mapping[str, Any]) -> str:
 
 
 def fill(
-    notebook: Mapping[str, Any], exercises: Iterable[Exercise], *, solved: bool = False, nbgrader: bool = False
+    notebook: Mapping[str, Any],
+    exercises: Iterable[Exercise],
+    *,
+    solved: bool = False,
+    nbgrader: bool = False,
+    keep_python: bool = False,
 ) -> dict[str, Any]:
     """Return a copy of a notebook whose exercises' cells hold the skeletons, or the solutions.
 
-    Python between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is cut out of the copy that is not solved.
+    Python between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` is cut out of the copy that is not solved, unless
+    `keep_python`.
 
     Args:
         notebook: its JSON.
         exercises: of the course; a cell ``%%kmod NAME`` belongs to the one whose module has that name.
         solved: put the solutions in.
         nbgrader: mark the cells for nbgrader: answers as its solution cells, checks as its graded ones.
+        keep_python: leave solutions in Python where they are.
     """
     made: dict[str, Any] = copy.deepcopy(dict(notebook))
     by_module = {one.module: one for one in exercises}
@@ -88,14 +95,15 @@ def fill(
         name = magic["rest"].split(" ")[0] if magic else ""
         if magic and name in by_module:
             one = by_module[name]
-            cell["source"] = text[: magic.end()].rstrip("\n") + "\n" + (one.solution if solved else one.skeleton)
+            answer = one.solution if solved else one.skeleton
+            cell["source"] = text[: magic.end()].rstrip("\n") + "\n" + answer.rstrip("\n")
             marks = _marks(one.id, solution=True)
         elif asked and asked["id"] in by_id:
             one = by_id[asked["id"]]
             points = sum(check.points for check in load_checks(one.folder).checks if not check.hidden)
             marks = _marks(f"{one.id}-check", grade=True, locked=True) | {"points": points}
         else:
-            if not solved:
+            if not solved and not keep_python:
                 cell["source"] = _PYTHON_SOLUTION.sub(lambda cut: f"{cut['indent']}...  # TODO: your code", text)
             continue
         if nbgrader:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +11,13 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from kmodlab.course.cells import fill
 from kmodlab.course.execute import find_notebooks
+from kmodlab.course.exercise import find_exercises
 from kmodlab.resources import resource
 
 NOTEBOOKS = find_notebooks([resource("notebooks")])
+EXERCISES = {one.id: one for one in find_exercises(resource("lab_modules"))}
 MOST_CELLS = 25
 MOST_PYTHON_LINES = 7
 MOST_C_LINES = 30
@@ -28,6 +32,13 @@ def read(path: Path) -> nbformat.NotebookNode:
 
 def code(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def exercise_of(cell: nbformat.NotebookNode) -> str:
+    """The exercise that a cell holds the skeleton of, or that it checks; empty for any other cell."""
+    found = re.match(r"%%kmod (\w+)|check\(\"([\w-]+)\"\)", cell.source)
+    names = [name for name in found.groups() if name] if found else []
+    return names[0] if names and names[0] in EXERCISES else ""
 
 
 def headings(path: Path) -> list[tuple[int, str]]:
@@ -62,12 +73,24 @@ def test_first_code_cell_imports_kmodlab(path: Path) -> None:
 
 
 def test_cells_are_few_and_short(path: Path) -> None:
-    assert len(code(path)) <= MOST_CELLS
-    for cell in code(path):
+    cells = [cell for cell in code(path) if not exercise_of(cell)]
+    assert len(cells) <= MOST_CELLS
+    for cell in cells:
         lines = cell.source.splitlines()
         most = MOST_C_LINES + 1 if lines[0].startswith("%%kmod") else MOST_PYTHON_LINES + lines[0].startswith("%%")
         assert len(lines) <= most, cell.id
         assert max(map(len, lines)) <= 100, f"{cell.id}: the line would be cut off on a page"
+
+
+def test_exercises_hold_their_skeletons_and_are_checked(path: Path) -> None:
+    """What `.ci/fill` writes; the lesson's exercises are here, each with a check below it."""
+    lesson = [one.id for one in EXERCISES.values() if path.name.startswith(f"{one.lesson}_")]
+    cells = [name for cell in code(path) if (name := exercise_of(cell))]
+    assert sorted(cells) == sorted(lesson * 2)
+    assert cells[::2] == cells[1::2]
+    notebook = json.loads(path.read_text())
+    filled = fill(notebook, EXERCISES.values(), keep_python=True)
+    assert ["".join(cell["source"]) for cell in filled["cells"]] == ["".join(cell["source"]) for cell in notebook["cells"]]
 
 
 def test_at_most_one_assertion_a_cell(path: Path) -> None:
