@@ -117,7 +117,7 @@ def test_cells_get_skeletons_or_solutions_and_nbgraders_marks() -> None:
         made = fill(raw, EXERCISES, solved=solved, nbgrader=True)
         nbformat.validate(nbformat.from_dict(made))
         cells = made["cells"]
-        assert cells[1]["source"] == f"%%kmod bounded --load level=3\n{text}"
+        assert cells[1]["source"] == f"%%kmod bounded --load level=3\n{text}".rstrip()
         assert ("x = 2" in "".join(cells[3]["source"])) is solved
         assert "".join(cells[4]["source"]) == "%%kmod hello\nint a;"
     marks = [cell["metadata"].get("nbgrader", {}) for cell in made["cells"]]
