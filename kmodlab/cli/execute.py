@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kmodlab.cli.stages import need_stages
 from kmodlab.progress import say
+
+if TYPE_CHECKING:
+    from kmodlab.course.execute import NotebookResult
 
 __all__ = ["command"]
 
@@ -22,17 +27,24 @@ __all__ = ["command"]
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="A report for CI systems.")
 @click.option("--solved/--unsolved", default=None, help="Put solutions, or skeletons, into the exercises' cells.")
 def command(paths: tuple[Path, ...], jobs: int, out: Path, junit: Path | None, solved: bool | None) -> int:
-    """Run notebooks (or all in a folder) and leave an HTML page of each, and an index of them."""
+    """Run notebooks (or all in a folder) and leave an HTML page of each, and an index of them.
+
+    What a learner has done is neither read nor changed: the notebooks get a record of their own.
+    """
     from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
 
     notebooks = find_notebooks(paths)
     need_stages()
-    results = execute(notebooks, out, jobs=jobs, solved=solved)
-    for result in results:
-        say(f"{'passed' if result.ok else 'FAILED'} {result.notebook} ({result.seconds:.1f} s)")
-        if result.error:
-            say(result.error)
+    start = time.monotonic()
+    results = execute(notebooks, out, jobs=jobs, solved=solved, watch=_tell)
+    say(f"{len(results)} notebook{'s' * (len(results) != 1)} in {time.monotonic() - start:.1f} s")
     if junit:
         write_junit(results, junit)
     click.echo(write_index(results, out))
     return 0 if all(result.ok for result in results) else 1
+
+
+def _tell(result: NotebookResult) -> None:
+    say(f"{'passed' if result.ok else 'FAILED'} {result.notebook} ({result.seconds:.1f} s)")
+    if result.error:
+        say(result.error)

@@ -16,9 +16,12 @@ from kmodlab.resources import resource
 
 __all__ = ["command"]
 
-# JupyterLab would ask at its first start whether it may fetch news and look for updates: a lab calls nobody.
-_NOTIFICATIONS = "@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-_QUIET = '{"fetchNews": "false", "checkForUpdates": false}\n'
+_SETTINGS = {
+    # JupyterLab would ask at its first start whether it may fetch news and look for updates: a lab calls nobody.
+    "@jupyterlab/apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}\n',
+    # The glossary is there to be read, not to be edited.
+    "@jupyterlab/docmanager-extension/plugin": '{"defaultViewers": {"markdown": "Markdown Preview"}}\n',
+}
 
 
 @click.command()
@@ -30,7 +33,7 @@ def command(no_browser: bool, port: int | None) -> None:
     """Start JupyterLab on the tour and print its URL."""
     make_stages()
     os.environ.update(child_environment())
-    os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_quiet_settings()))
+    os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_own_settings()))
     from jupyterlab.labapp import LabApp  # reads that variable while it is imported
 
     notebooks = resource("notebooks")
@@ -48,11 +51,12 @@ def command(no_browser: bool, port: int | None) -> None:
     server.start()
 
 
-def _quiet_settings() -> Path:
+def _own_settings() -> Path:
     """The folder of the lab's own JupyterLab settings, which a user may change from within JupyterLab."""
     folder = settings().data / "jupyterlab"
-    file = folder / _NOTIFICATIONS
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(_QUIET)
+    for name, text in _SETTINGS.items():
+        file = folder / f"{name}.jupyterlab-settings"
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
     return folder

@@ -10,7 +10,7 @@ import re
 import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import nbformat
 import kmodlab
 from kmodlab.course.cells import fill
 from kmodlab.course.exercise import find_exercises
+from kmodlab.course.pages import texts_beside, write_page, write_text_page
 from kmodlab.errors import UsageError
 
 __all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit"]
@@ -72,6 +73,7 @@ def execute(
     jobs: int = 1,
     cell_timeout: int = _CELL_TIMEOUT,
     solved: bool | None = None,
+    watch: Callable[[NotebookResult], object] = lambda result: None,
 ) -> list[NotebookResult]:
     """Run notebooks, each in a Jupyter kernel of its own with its own folder as the working folder.
 
@@ -83,6 +85,9 @@ def execute(
         jobs: how many run at once.
         cell_timeout: seconds that a cell may take.
         solved: put the solutions into the cells of exercises, or (false) the skeletons; None leaves them as they are.
+        watch: called with each result as soon as it is there.
+
+    Markdown files beside the notebooks, such as the glossary, become pages as well.
 
     Raises:
         UsageError: two have the same name, or one is not a notebook.
@@ -91,22 +96,37 @@ def execute(
     if len(set(names)) < len(names):
         raise UsageError("execute: two notebooks have the same name; run them one after the other with another --out")
     out.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout, solved))
+    texts = {path.stem: path for path in texts_beside(notebooks) if path.stem not in {*names, "index"}}
+    pages = {path.name for path in (*notebooks, *texts.values())}
+    results = asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout, solved, pages, watch))
+    for name, text in texts.items():
+        write_text_page(text, out.absolute() / f"{name}.html", pages)
+    return results
 
 
 async def _execute_all(
-    notebooks: Sequence[Path], out: Path, jobs: int, cell_timeout: int, solved: bool | None
+    notebooks: Sequence[Path],
+    out: Path,
+    jobs: int,
+    cell_timeout: int,
+    solved: bool | None,
+    pages: Collection[str],
+    watch: Callable[[NotebookResult], object],
 ) -> list[NotebookResult]:
     gate = asyncio.Semaphore(jobs)
 
     async def one(path: Path) -> NotebookResult:
         async with gate:
-            return await _execute_one(path, out, cell_timeout, solved)
+            result = await _execute_one(path, cell_timeout, solved, out / f"{path.stem}.html", pages)
+            watch(result)
+            return result
 
     return await asyncio.gather(*map(one, notebooks))
 
 
-async def _execute_one(path: Path, out: Path, cell_timeout: int, solved: bool | None) -> NotebookResult:
+async def _execute_one(
+    path: Path, cell_timeout: int, solved: bool | None, page: Path, pages: Collection[str]
+) -> NotebookResult:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -134,9 +154,9 @@ async def _execute_one(path: Path, out: Path, cell_timeout: int, solved: bool | 
             error = f"a cell took longer than {cell_timeout} s"
         except DeadKernelError as failure:
             error = f"the Jupyter kernel ended: {failure}"
-    page = out / f"{path.stem}.html"
-    await asyncio.to_thread(_write_page, notebook, page, path.stem)
-    return NotebookResult(path, page, not error, time.monotonic() - start, error, notebook)
+    seconds = time.monotonic() - start
+    await asyncio.to_thread(write_page, notebook, page, path.stem, pages)
+    return NotebookResult(path, page, not error, seconds, error, notebook)
 
 
 def _kernel_manager(private: Path) -> Any:
@@ -163,35 +183,26 @@ def _environment(private: Path) -> dict[str, str]:
     return {**os.environ, **places, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def _write_page(notebook: nbformat.NotebookNode, page: Path, title: str) -> None:
-    from nbconvert import HTMLExporter
-
-    exporter = HTMLExporter()  # type: ignore[no-untyped-call]
-    # These would be fetched from elsewhere by whoever reads the page.
-    exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
-    body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
-    part = page.with_suffix(".part")
-    part.write_text(body)
-    part.replace(page)
-
-
 def _without_colours(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def write_index(results: Sequence[NotebookResult], out: Path) -> Path:
-    """Write ``index.html``, a table of the pages, and return its path."""
+    """Write ``index.html``, a table of the notebooks' pages with links to those of other texts, and return its path."""
     rows = "\n".join(
         f'<tr><th scope="row"><a href="{html.escape(result.page.name)}">{html.escape(result.notebook.stem)}</a></th>'
         f"<td>{'passed' if result.ok else 'failed'}</td><td>{result.seconds:.1f} s</td></tr>"
         for result in results
     )
+    texts = [path for path in texts_beside([result.notebook for result in results])
+             if (out / f"{path.stem}.html").is_file() and path.stem != "index"]  # fmt: skip
+    links = "".join(f'<p><a href="{html.escape(one.stem)}.html">{html.escape(one.stem)}</a></p>\n' for one in texts)
     page = out.absolute() / "index.html"
     page.write_text(
         '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Notebooks</title>\n'
         "<style>body{font:16px sans-serif;margin:2em}th,td{text-align:left;padding:.2em 1em}</style>\n"
         f'<table><caption>Notebooks</caption>\n<tr><th scope="col">Notebook</th><th scope="col">Result</th>'
-        f'<th scope="col">Time</th></tr>\n{rows}\n</table></html>\n'
+        f'<th scope="col">Time</th></tr>\n{rows}\n</table>\n{links}</html>\n'
     )
     return page
 

@@ -49,6 +49,37 @@ def test_a_page_of_each_and_a_failure_is_a_failure(tmp_path: Path) -> None:
     assert "wrong on purpose" in (failure.text or "")
 
 
+def test_links_lead_from_page_to_page_and_nowhere_else(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_markdown_cell("[a term](glossary.md#a-term), [next](next.ipynb#Look), [far](far.ipynb)")
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "first.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("## Look")]), tmp_path / "next.ipynb")
+    (tmp_path / "glossary.md").write_text("<!-- not shown -->\n# Glossary\n\n### a term\n\nSee [first](first.ipynb).\n")
+    results = execute(find_notebooks([tmp_path]), tmp_path / "out", jobs=2)
+    pages = {path.name: path.read_text() for path in (tmp_path / "out").glob("*.html")}
+    assert set(pages) == {"first.html", "next.html", "glossary.html"}
+    assert set(re.findall(r'href="([^"#:]+\.\w+(?:#[\w-]+)?)"', pages["first.html"])) == {
+        "glossary.html#a-term",
+        "next.html#Look",
+    }
+    assert "far" in pages["first.html"]
+    assert 'href="first.html"' in pages["glossary.html"]
+    assert 'id="a-term"' in pages["glossary.html"]
+    assert 'id="Look"' in pages["next.html"]
+    assert "not shown" not in pages["glossary.html"]
+    assert 'href="glossary.html"' in write_index(results, tmp_path / "out").read_text()
+
+
+def test_whoever_runs_notebooks_leaves_no_trace_in_a_learners_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KMODLAB_DATA", str(tmp_path / "mine"))
+    text = "from kmodlab.course.learner import Learner\nmine = Learner()\nmine.keep('a', 'b')\nprint(mine.path)"
+    (result,) = execute([write(tmp_path / "x.ipynb", text)], tmp_path / "out")
+    assert result.ok
+    assert "learner.sqlite3" in result.page.read_text()
+    assert not (tmp_path / "mine").exists()
+
+
 def test_a_cell_that_does_not_end(tmp_path: Path) -> None:
     endless = write(tmp_path / "endless.ipynb", "while True: pass")
     (result,) = execute([endless], tmp_path / "out", cell_timeout=2)

@@ -90,7 +90,9 @@ def test_exercises_hold_their_skeletons_and_are_checked(path: Path) -> None:
     assert cells[::2] == cells[1::2]
     notebook = json.loads(path.read_text())
     filled = fill(notebook, EXERCISES.values(), keep_python=True)
-    assert ["".join(cell["source"]) for cell in filled["cells"]] == ["".join(cell["source"]) for cell in notebook["cells"]]
+    assert ["".join(cell["source"]) for cell in filled["cells"]] == [
+        "".join(cell["source"]) for cell in notebook["cells"]
+    ]
 
 
 def test_at_most_one_assertion_a_cell(path: Path) -> None:
