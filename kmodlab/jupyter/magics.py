@@ -21,6 +21,7 @@ from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
 from kmodlab.jupyter.exercises import Desk
 from kmodlab.jupyter.lab import Lab
+from kmodlab.jupyter.programs import make_program
 from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
 from kmodlab.machine.machine import Machine, State
 from kmodlab.machine.provision import module_paths, tree_file
@@ -246,6 +247,20 @@ class KmodMagics(Magics):
             raise
         return None if live else result
 
+    @line_cell_magic
+    def program(self, line: str, cell: str | None = None) -> Any:
+        """Compile an ordinary program for the machine."""
+        given = verbs.ALL["program"].read(line)
+        if given is None:
+            return None
+        if not cell or not cell.strip():
+            raise UsageError("%%program: there is no C; write %%program NAME on the first line and the C below it")
+        if len(given.words) != 1:
+            raise UsageError(f"%%program: {len(given.words)} names; write one, such as %%program greet")
+        (name,) = given.words
+        with explain_interrupt("%%program", self.lab):
+            return expecting(given.expect_error, "%%program", lambda: make_program(self.lab, name, cell, given.headers))
+
     @line_magic
     @_verb("vm")
     def vm(self, given: Namespace) -> MachineStatus | KernelLog | None:
@@ -297,14 +312,14 @@ class KmodMagics(Magics):
         return plain[0], parameters
 
 
-for _name in ("kmod", "guest"):
+for _name in ("kmod", "guest", "program"):
     getattr(KmodMagics, _name).__doc__ = verbs.ALL[_name].format_help()
 
 
 def _keep_empty_body(lines: list[str]) -> list[str]:
     """Let a cell that is only the line of one of our cell magics reach it: IPython refuses an empty body itself."""
     words = lines[0].split() if len(lines) == 1 else []
-    return [lines[0].rstrip("\n") + "\n", "\n"] if words and words[0] in {"%%kmod", "%%guest"} else lines
+    return [lines[0].rstrip("\n") + "\n", "\n"] if words and words[0] in {"%%kmod", "%%guest", "%%program"} else lines
 
 
 def register(shell: Any, lab: Lab) -> None:

@@ -113,6 +113,19 @@ def _guest() -> Options:
     return options
 
 
+def _program() -> Options:
+    options = Options(
+        "%%program",
+        "Compile the C below into an ordinary program (not a module) and put it into the machine, as /root/NAME,\n"
+        "where the lines of %%guest begin. It is linked statically, with musl.",
+        '  %%program greet\n  #include <stdio.h>\n  int main(void) { puts("hello"); }\n\n  %guest ./greet',
+    )
+    options.words("words", "the program's name", metavar="NAME")
+    options.option("-H", "--headers", metavar="MODULE", help="let it include the header files of this lab module")
+    options.option("-e", "--expect-error", action="store_true", help=_EXPECT)
+    return options
+
+
 def _vm() -> Options:
     options = Options(
         "%vm",
@@ -148,6 +161,7 @@ ALL = {
     "modinfo": _modinfo(),
     "dmesg": _dmesg(),
     "guest": _guest(),
+    "program": _program(),
     "vm": _vm(),
     "hint": _hint(),
 }

@@ -374,6 +374,16 @@ def test_an_interrupted_clone_is_made_again(cell: Cell, lab: Lab, interrupt_when
     value(cell("%insmod hello"))
 
 
+def test_a_program_runs_in_the_machine(cell: Cell) -> None:
+    text = '#include "scribble_ioctl.h"\n#include <stdio.h>\nint main(void) { printf("%#x\\n", SCRIBBLE_GET_SIZE); }\n'
+    assert "%guest ./ask runs it" in str(value(cell(f"%%program ask --headers scribble\n{text}")))
+    assert value(cell("%guest ./ask")).stdout == "0x8004b703\n"
+    error = failure(cell(f"%%program ask --headers scribble\n{text.replace(';', '', 1)}"))
+    assert isinstance(error, CompileError)
+    assert error.diagnostics[0].line == 4  # of the cell
+    assert isinstance(value(cell("%%program -e ask\nint main(void) { return x; }")), CompileError)
+
+
 def test_an_interrupted_command_ends_in_the_guest_too(cell: Cell, lab: Lab, interrupt_when: Interrupt) -> None:
     vm = lab.machine()
     # Asked from another thread, so it also shows that several commands can be under way at once.

@@ -48,7 +48,7 @@ def test_every_magic_explains_itself(verb: str, cell: Cell, shell: InteractiveSh
     assert shell.find_line_magic(verb).__doc__ == verbs.ALL[verb].format_help()
 
 
-@pytest.mark.parametrize("text", ["%%kmod -h", "%%kmod --help hello", "%%guest -h"])
+@pytest.mark.parametrize("text", ["%%kmod -h", "%%kmod --help hello", "%%guest -h", "%%program -h"])
 def test_help_needs_no_body(text: str, cell: Cell) -> None:
     result, captured = cell(text)
     assert result.success
@@ -82,6 +82,12 @@ def test_help_needs_no_body(text: str, cell: Cell) -> None:
         ("%guest", "nothing to run"),
         ("%%guest ls\nls", "write the shell lines below it"),
         ("%guest --timeout soon ls", "invalid float value"),
+        ("%%program", "there is no C"),
+        ("%program greet", "there is no C"),
+        ("%%program\nint x;", "write one, such as %%program greet"),
+        ("%%program a b\nint x;", "2 names"),
+        ("%%program ../x\nint x;", "not a plain file name"),
+        ("%%program x --headers scribbel\nint x;", "did you mean scribble?"),
         ("%vm rest", "did you mean reset?"),
         ("%vm kernel", "name one release"),
         ("%vm reset now", "it takes no further word"),
