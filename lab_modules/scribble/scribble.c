@@ -30,6 +30,10 @@ static unsigned int size = SZ_64K;
 module_param(size, uint, 0444);
 MODULE_PARM_DESC(size, "bytes that the sheet holds, 1 to 16777216");
 
+static bool wait;
+module_param(wait, bool, 0444);
+MODULE_PARM_DESC(wait, "let read() wait for more where the text ends");
+
 /*
  * All there is of the one device. Several programs may be in the functions
  * below at the same moment, on several CPUs: hence the mutex.
@@ -38,7 +42,7 @@ static struct {
 	struct mutex lock;		/* guards sheet and length */
 	char *sheet;			/* size bytes; zero beyond length */
 	size_t length;			/* bytes written so far */
-	wait_queue_head_t changed;	/* who sleeps in poll() */
+	wait_queue_head_t changed;	/* who sleeps in read() or poll() */
 	struct cdev cdev;
 } scribble;
 
@@ -50,7 +54,7 @@ static void set_length(size_t length)
 {
 	if (length < scribble.length)
 		memset(scribble.sheet + length, 0, scribble.length - length);
-	scribble.length = length;
+	WRITE_ONCE(scribble.length, length);	/* others look without the mutex */
 	wake_up_interruptible(&scribble.changed);
 }
 
@@ -75,6 +79,28 @@ static int scribble_open(struct inode *inode, struct file *file)
 }
 
 /*
+ * Take the mutex. With wait=1, do so only once there is text after "pos", and
+ * sleep until then: wait_event_interruptible() puts the caller on our wait
+ * queue, and each wake_up on that queue lets it look at the condition again.
+ * Nobody may sleep like this with the mutex held: who is to write then?
+ */
+static int lock_to_read(struct file *file, loff_t pos)
+{
+	for (;;) {
+		if (mutex_lock_interruptible(&scribble.lock))
+			return -ERESTARTSYS;
+		if (!wait || pos < scribble.length || pos >= size)
+			return 0;
+		mutex_unlock(&scribble.lock);
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;		/* asked not to be kept waiting */
+		if (wait_event_interruptible(scribble.changed,
+					     pos < READ_ONCE(scribble.length)))
+			return -ERESTARTSYS;	/* a signal came instead */
+	}
+}
+
+/*
  * read(): "buffer" is an address in the program's memory. It may be anything,
  * even an address of the kernel; copy_to_user() checks it, and survives when
  * the page is not there. It returns how many bytes it could NOT copy.
@@ -83,9 +109,13 @@ static ssize_t scribble_read(struct file *file, char __user *buffer,
 			     size_t count, loff_t *pos)
 {
 	ssize_t done = 0;	/* 0 is what read() returns at the end */
+	int err;
 
-	if (mutex_lock_interruptible(&scribble.lock))
-		return -ERESTARTSYS;
+	if (!count)
+		return 0;
+	err = lock_to_read(file, *pos);
+	if (err)
+		return err;
 	if (*pos < scribble.length) {
 		count = min_t(size_t, count, scribble.length - *pos);
 		done = count - copy_to_user(buffer, scribble.sheet + *pos, count);

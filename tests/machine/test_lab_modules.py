@@ -143,6 +143,26 @@ def test_scribble_wakes_who_waits_in_poll(machine: kmodlab.Machine, lab_module: 
     assert_healthy(machine)
 
 
+def test_scribble_lets_a_reader_wait_for_more(machine: kmodlab.Machine, lab_module: BuildModule) -> None:
+    machine.insmod(lab_module("scribble"), wait=1, size=20)
+    asleep = "until grep -q scribble_read /proc/$reader/stack; do :; done"
+    said = machine.check(
+        f"cat /dev/scribble > heard & reader=$!; {asleep}; grep State /proc/$reader/status;"
+        f"echo one > /dev/scribble; until grep -q one heard; do :; done; {asleep};"
+        f"echo two >> /dev/scribble; until grep -q two heard; do :; done; {asleep};"
+        "kill $reader; wait $reader; echo $?; cat heard",
+        timeout=30,
+    ).stdout
+    assert said == "State:\tS (sleeping)\n143\none\ntwo\n"
+    # Nobody waits who asked not to, or for whom nothing can come any more.
+    refused = machine.run("dd if=/dev/scribble iflag=nonblock skip=8 bs=1 status=none").stderr
+    assert "Resource temporarily unavailable" in refused
+    assert machine.run("dd if=/dev/zero of=/dev/scribble bs=1k count=1 status=none").exit_status == 1  # ENOSPC
+    assert machine.check("wc -c < /dev/scribble", timeout=5).stdout == "20\n"
+    machine.rmmod("scribble")
+    assert_healthy(machine)
+
+
 def test_scribble_stays_while_it_is_open(machine: kmodlab.Machine, lab_module: BuildModule) -> None:
     machine.insmod(lab_module("scribble"))
     held = machine.run("exec 5< /dev/scribble; rmmod scribble; lsmod | grep scribble")
