@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -15,6 +17,8 @@ from kmodlab.resources import resource
 
 __all__ = ["command"]
 
+_MOST_WORKERS = 4  # each holds a frozen machine's memory and runs machines of two processors
+_IN_ONE_PROCESS = {"--last-failed", "--lf", "--pdb", "-s", "-x", "-n", "-k", "--collect-only", "--co"}
 # pytest's exit statuses 0 to 5 in the words of this command: passed, failed, interrupted, internal error, wrong usage,
 # nothing collected.
 _STATUSES = {0: 0, 1: 1, 2: 130, 3: 3, 4: 2, 5: 2}
@@ -30,8 +34,19 @@ def command(full: bool, arguments: tuple[str, ...]) -> int:
     """
     make_stages()
     top = resource("tests").parent
-    argv = [sys.executable, "-m", "pytest", *(["-m", ""] if full else []), *(_from_top(word) for word in arguments)]
+    argv = [sys.executable, "-m", "pytest", *(["-m", ""] if full else []), *_side_by_side(arguments)]
+    argv += map(_from_top, arguments)
     return _STATUSES.get(process.attached(argv, cwd=top, env=child_environment()), 3)
+
+
+def _side_by_side(arguments: Sequence[str]) -> list[str]:
+    """Options that share all the tests among the processors; what was chosen by hand runs in one process.
+
+    A file's tests stay together, since they share machines.
+    """
+    workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
+    chosen = any(word in _IN_ONE_PROCESS or not word.startswith("-") for word in arguments)
+    return [] if workers < 2 or chosen else ["-n", str(workers), "--dist", "loadfile"]
 
 
 def _from_top(word: str) -> str:
