@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``start``: JupyterLab on the tour."""
+"""``start``: JupyterLab on the tour, or on the course's index."""
 
 from __future__ import annotations
 
@@ -29,15 +29,19 @@ _SETTINGS = {
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The port to listen on; 8888 or the next free one otherwise."
 )
-def command(no_browser: bool, port: int | None) -> None:
-    """Start JupyterLab on the tour and print its URL."""
+@click.option("--course", is_flag=True, help="Begin with the course's index, which shows how far you are.")
+def command(no_browser: bool, port: int | None, course: bool) -> None:
+    """Start JupyterLab on the tour, or with --course on the course's index, and print its URL."""
     make_stages()
     os.environ.update(child_environment())
     os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_own_settings()))
     from jupyterlab.labapp import LabApp  # reads that variable while it is imported
 
+    from kmodlab.jupyter.server import PATH, add_course
+
     notebooks = resource("notebooks")
-    arguments = [f"--ServerApp.root_dir={notebooks.parent}", "--LabApp.default_url=/lab/tree/notebooks/00_tour.ipynb"]
+    first = PATH if course else "/lab/tree/notebooks/00_tour.ipynb"
+    arguments = [f"--ServerApp.root_dir={notebooks.parent}", f"--LabApp.default_url={first}"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []
@@ -46,6 +50,7 @@ def command(no_browser: bool, port: int | None) -> None:
     except SystemExit:
         where = f"port {port}" if port else "any port from 8888"
         raise HostSetupError(f"listen on {where}: the Jupyter server gave up; try another --port") from None
+    add_course(server)
     # The socket listens already, and a browser's request waits until the server takes it.
     click.echo(server.local_url)
     server.start()

@@ -9,7 +9,8 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.course.examine import examine
 from kmodlab.course.exercise import Exercise, find_exercise, find_exercises
 from kmodlab.course.learner import Learner, Version
-from kmodlab.course.map import Place, course_map
+from kmodlab.course.lessons import find_lessons
+from kmodlab.course.map import CourseMap, course_map
 from kmodlab.course.results import ExerciseResult
 from kmodlab.errors import HostSetupError, UsageError
 from kmodlab.jupyter.display import View, note, show
@@ -35,7 +36,7 @@ class Desk:
 
     # -- Checking ---------------------------------------------------------------------------------------------------
 
-    def check(self, exercise: str | None = None) -> ExerciseResult | Rows[Place]:
+    def check(self, exercise: str | None = None) -> ExerciseResult | CourseMap:
         """Return what the answer in the last ``%%kmod`` cell is worth; without a name the map of the course.
 
         Args:
@@ -46,7 +47,7 @@ class Desk:
             HostSetupError, ImageError, MachineError: the lab itself could not work.
         """
         if exercise is None:
-            return course_map(find_exercises(), self.learner.best())
+            return course_map(find_exercises(), self.learner.best(), find_lessons())
         one = find_exercise(exercise)
         result = examine(one, self._answer(one), self.lab.kernel(), hidden=False)
         self._kept(lambda: self.learner.note(result))
