@@ -8,17 +8,23 @@ table behind it (``table``). At the end of a notebook cell the axes show themsel
 from __future__ import annotations
 
 from kmodlab.plot.bars import memory, memory_change
+from kmodlab.plot.costs import allocation_costs
 from kmodlab.plot.graph import dependencies
+from kmodlab.plot.held import held
 from kmodlab.plot.picture import Picture, alt_text, show, table
 from kmodlab.plot.theme import Theme, set_theme
+from kmodlab.plot.tree import module_tree
 
 __all__ = [
     "Picture",
     "Theme",
+    "allocation_costs",
     "alt_text",
     "dependencies",
+    "held",
     "memory",
     "memory_change",
+    "module_tree",
     "set_theme",
     "show",
     "table",

@@ -7,20 +7,28 @@ from collections.abc import Iterable, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.patches import Patch
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.picture import add_axes, describe, new_figure, text_width, wrapped
+from kmodlab.plot.frame import (
+    MARGIN,
+    ROW,
+    WIDTH,
+    draw_bar,
+    label_width,
+    set_frame,
+    set_key,
+    set_title,
+    unit_of,
+    unit_words,
+)
+from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
 from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
 from kmodlab.records.memory import MemoryFigure, MemorySnapshot, ModuleMemory
 from kmodlab.records.table import Rows, format_bytes
 
 __all__ = ["memory", "memory_change"]
 
-_WIDTH = 8.2
-_MARGIN = 0.22
-_ROW = 0.36
 _MOST_ROWS = 24
 _KINDS = ("text", "rodata", "data", "bss", "overhead")
 _WORDS = {
@@ -92,14 +100,14 @@ def memory_change(
     figures = _totals(before, after)
     with matplotlib.rc_context(style.rc):
         if ax is None:
-            lines = wrapped(_change_finding(figures), (_WIDTH - 2 * _MARGIN) * 72, TITLE, bold=True)
-            head = _MARGIN + 0.25 * lines.count("\n") + 0.68
+            lines = wrapped(_change_finding(figures), (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
+            head = MARGIN + 0.25 * lines.count("\n") + 0.68
             body = 0.58 * len(figures)
-            figure = new_figure(_WIDTH, head + body + 0.75, style)
-            left = _label_width([row.name for row in figures])
-            ax = add_axes(figure, left, head, _WIDTH - left - 1.05, body)
-            _title(ax, lines, head - _MARGIN, left, TITLE, style)
-            _key(ax, _change_legend(style), left)
+            figure = new_figure(WIDTH, head + body + 0.75, style)
+            left = label_width([row.name for row in figures])
+            ax = add_axes(figure, left, head, WIDTH - left - 1.05, body)
+            set_title(ax, lines, head - MARGIN, left, TITLE, style)
+            set_key(ax, _change_legend(style), left)
         else:
             ax.set_title(_change_finding(figures), fontsize=TITLE, fontweight="bold", wrap=True)
             ax.legend(handles=_change_legend(style), fontsize=SMALL)
@@ -111,23 +119,23 @@ def memory_change(
 def _memory_figure(
     rows: Rows[ModuleMemory], title: str, snapshot: MemorySnapshot, before: MemorySnapshot | None, style: Theme
 ) -> Axes:
-    lines = wrapped(title, (_WIDTH - 2 * _MARGIN) * 72, TITLE, bold=True)
+    lines = wrapped(title, (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
     figures = _totals(before, snapshot) if before is not None else Rows[MemoryFigure]()
     names = [row.name for row in rows] + [row.name for row in figures]
-    left = _label_width(names)
-    head = _MARGIN + 0.25 * lines.count("\n") + 0.68
-    body = max(_ROW * len(rows), 0.5)
+    left = label_width(names)
+    head = MARGIN + 0.25 * lines.count("\n") + 0.68
+    body = max(ROW * len(rows), 0.5)
     below = 0.58 * len(figures) + 1.62 if figures else 0.0
-    figure = new_figure(_WIDTH, head + body + 0.75 + below, style)
-    ax = add_axes(figure, left, head, _WIDTH - left - 1.05, body)
+    figure = new_figure(WIDTH, head + body + 0.75 + below, style)
+    ax = add_axes(figure, left, head, WIDTH - left - 1.05, body)
     _bars(ax, rows, style)
-    _title(ax, lines, head - _MARGIN, left, TITLE, style)
-    _key(ax, _legend(rows, style), left)
+    set_title(ax, lines, head - MARGIN, left, TITLE, style)
+    set_key(ax, _legend(rows, style), left)
     if before is not None:
-        lower = add_axes(figure, left, head + body + 1.58, _WIDTH - left - 1.05, 0.58 * len(figures))
+        lower = add_axes(figure, left, head + body + 1.58, WIDTH - left - 1.05, 0.58 * len(figures))
         _pairs(lower, figures, style)
-        _title(lower, _change_finding(figures), 0.66, left, BODY + 1, style)
-        _key(lower, _change_legend(style), left)
+        set_title(lower, _change_finding(figures), 0.66, left, BODY + 1, style)
+        set_key(lower, _change_legend(style), left)
         describe(lower, _change_words(figures), figures)
     return ax
 
@@ -207,90 +215,26 @@ def _edge(name: str, style: Theme) -> str:
 
 def _bars(ax: Axes, rows: Rows[ModuleMemory], style: Theme) -> None:
     widest = max((row.size + row.init_freed for row in rows), default=1)
-    unit, step = _unit(widest)
+    unit, step = unit_of(widest)
     for place, row in enumerate(rows):
         left = 0.0
         for name in _KINDS:
             size = getattr(row, name) / step
             if size:
-                _bar(ax, place, left, size, getattr(style, name), _HATCHES[name], _edge(name, style))
+                draw_bar(ax, place, left, size, getattr(style, name), _HATCHES[name], _edge(name, style))
                 left += size
         if not row.known:
-            _bar(ax, place, left, row.size / step - left, style.faint, "", style.quiet)
+            draw_bar(ax, place, left, row.size / step - left, style.faint, "", style.quiet)
         left = row.size / step
         freed = row.init_freed / step
         if freed:
-            _bar(ax, place, left, freed, "none", "xxx", style.quiet, dashed=True)
+            draw_bar(ax, place, left, freed, "none", "xxx", style.quiet, dashed=True)
         ax.annotate(
             format_bytes(row.size), (left + freed, place), xytext=(6, 0), textcoords="offset points",
             va="center", ha="left", fontsize=BODY, color=style.ink,
         )  # fmt: skip
-    _frame(ax, [row.name for row in rows], widest / step, style)
-    ax.set_xlabel(_unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
-
-
-def _bar(
-    ax: Axes, place: float, left: float, size: float, colour: str, hatch: str, edge: str, *,
-    height: float = 0.62, dashed: bool = False,
-) -> None:  # fmt: skip
-    ax.add_patch(
-        Rectangle(
-            (left, place - height / 2), size, height, facecolor=colour, hatch=hatch, edgecolor=edge,
-            linewidth=0.8 if dashed else 0.4, linestyle=(0, (2, 1.5)) if dashed else "-", zorder=3,
-        )
-    )  # fmt: skip
-
-
-def _frame(ax: Axes, names: Sequence[str], widest: float, style: Theme) -> None:
-    ax.set_facecolor(style.page)
-    ax.set_xlim(0, widest * 1.02 or 1)
-    ax.set_ylim(max(len(names), 1) - 0.45, -0.55)
-    ax.set_yticks(range(len(names)), names, fontsize=BODY, color=style.ink)
-    ax.tick_params(axis="y", length=0, pad=6)
-    ax.tick_params(axis="x", length=0, pad=4, labelsize=SMALL, labelcolor=style.quiet)
-    ax.xaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 4, 5, 8, 10]))
-    ax.grid(axis="x", color=style.faint, linewidth=0.8, zorder=0)
-    ax.set_axisbelow(True)
-    for side in ("top", "right", "bottom"):
-        ax.spines[side].set_visible(False)
-    ax.spines["left"].set_color(style.quiet)
-
-
-def _unit(size: float) -> tuple[str, int]:
-    if size < 4 * 1024:
-        return "bytes", 1
-    return ("kB", 1024) if size < 1024 * 1024 else ("MiB", 1024 * 1024)
-
-
-def _unit_words(unit: str) -> str:
-    return {
-        "bytes": "memory in bytes",
-        "kB": "memory in kB (1 kB = 1024 bytes)",
-        "MiB": "memory in MiB (1 MiB = 1024 kB)",
-    }[unit]
-
-
-def _label_width(names: Iterable[str]) -> float:
-    """Return in inches how far from the left edge the bars must start."""
-    return _MARGIN + max((text_width(name, BODY) for name in names), default=40) / 72 + 0.14
-
-
-def _title(ax: Axes, text: str, above: float, left: float, size: float, style: Theme) -> None:
-    """Set a title that starts at the figure's left margin, its top so many inches above the axes."""
-    width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
-    ax.set_title(
-        text, fontsize=size, fontweight="bold", color=style.ink, x=(_MARGIN - left) / width,
-        y=1 + above / height, ha="left", va="top", linespacing=1.25, pad=0,
-    )  # fmt: skip
-
-
-def _key(ax: Axes, handles: list[Patch], left: float) -> None:
-    width, height = ax.bbox.width / ax.figure.dpi, ax.bbox.height / ax.figure.dpi
-    ax.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=((_MARGIN - left) / width, 1 + 0.1 / height), ncols=6,
-        frameon=False, fontsize=SMALL, borderpad=0, borderaxespad=0, handlelength=1.5, handleheight=1.0,
-        handletextpad=0.45, columnspacing=1.2,
-    )  # fmt: skip
+    set_frame(ax, [row.name for row in rows], widest / step, style)
+    ax.set_xlabel(unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
 
 
 def _totals(before: MemorySnapshot, after: MemorySnapshot) -> Rows[MemoryFigure]:
@@ -320,15 +264,15 @@ def _change_legend(style: Theme) -> list[Patch]:
 
 def _pairs(ax: Axes, figures: Rows[MemoryFigure], style: Theme) -> None:
     widest = max((max(row.before, row.after) for row in figures), default=1)
-    unit, step = _unit(widest)
+    unit, step = unit_of(widest)
     for place, row in enumerate(figures):
-        _bar(ax, place - 0.19, 0, row.before / step, style.before, "///", style.page, height=0.34)
-        _bar(ax, place + 0.19, 0, row.after / step, style.after, "", style.page, height=0.34)
+        draw_bar(ax, place - 0.19, 0, row.before / step, style.before, "///", style.page, height=0.34)
+        draw_bar(ax, place + 0.19, 0, row.after / step, style.after, "", style.page, height=0.34)
         for offset, text, weight in ((-0.19, format_bytes(row.before), "normal"), (0.19, _signed(row.change), "bold")):
             end = (row.before if offset < 0 else row.after) / step
             ax.annotate(
                 text, (end, place + offset), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
                 fontsize=SMALL, fontweight=weight, color=style.ink if offset > 0 else style.quiet,
             )  # fmt: skip
-    _frame(ax, [row.name for row in figures], widest / step, style)
-    ax.set_xlabel(_unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
+    set_frame(ax, [row.name for row in figures], widest / step, style)
+    ax.set_xlabel(unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""The whole tree of module files as bars, and the little of it that is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from kmodlab.plot.frame import (
+    MARGIN,
+    ROW,
+    WIDTH,
+    draw_bar,
+    label_width,
+    set_frame,
+    set_key,
+    set_title,
+    unit_of,
+    unit_words,
+)
+from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
+from kmodlab.plot.theme import SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.records.modules import LoadedModule
+from kmodlab.records.table import Rows, format_bytes
+from kmodlab.records.tree import TreeFolder, parse_tree
+
+__all__ = ["module_tree"]
+
+_MOST_ROWS = 14
+_ROOM = 1.75  # inches at the right, for the words behind a bar
+
+
+def module_tree(
+    files: str,
+    loaded: Iterable[LoadedModule],
+    *,
+    ax: Axes | None = None,
+    theme: Theme | ThemeName | None = None,
+) -> Axes:
+    r"""Draw how large the kernel's module files are, by folder, and what of them is loaded.
+
+    Args:
+        files: what ``find . -name '*.ko*' -printf '%s %P\n'`` prints in ``/lib/modules/RELEASE``.
+        loaded: what ``vm.lsmod()`` returned.
+        ax: where to draw; else a new figure.
+        theme: ``light`` or ``dark``; else the one that ``set_theme`` chose.
+
+    Returns:
+        The axes. ``table(ax)`` has the numbers, ``alt_text(ax)`` says it in words.
+
+    Raises:
+        RecordParseError: ``files`` is not of that form.
+    """
+    style = get_theme(theme)
+    rows = parse_tree(files, {row.name for row in loaded})
+    shown, title = _shown(rows), _finding(rows)
+    with matplotlib.rc_context(style.rc):
+        handles = [
+            Patch(facecolor=style.before, edgecolor=style.page, label="on disk only"),
+            Patch(facecolor=style.text, edgecolor=style.page, label="loaded"),
+        ]
+        if ax is None:
+            lines = wrapped(title, (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
+            head, body = MARGIN + 0.25 * lines.count("\n") + 0.68, max(ROW * len(shown), 0.5)
+            figure = new_figure(WIDTH, head + body + 0.75, style)
+            left = label_width(row.name for row in shown)
+            ax = add_axes(figure, left, head, WIDTH - left - _ROOM, body)
+            set_title(ax, lines, head - MARGIN, left, TITLE, style)
+            set_key(ax, handles, left)
+        else:
+            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
+            ax.legend(handles=handles, fontsize=SMALL)
+        _bars(ax, shown, style)
+    describe(ax, _words(shown, title), rows)
+    return ax
+
+
+def _shown(rows: Rows[TreeFolder]) -> Rows[TreeFolder]:
+    """Return the largest folders, and all others as one."""
+    few, rest = rows[:_MOST_ROWS], rows[_MOST_ROWS:]
+    if not rest:
+        return rows
+    sums = [sum(getattr(row, name) for row in rest) for name in ("modules", "size", "loaded", "loaded_size")]
+    return Rows([*few, TreeFolder(f"{len(rest)} other folders", *sums)], caption=rows.caption, columns=rows.columns)
+
+
+def _finding(rows: Rows[TreeFolder]) -> str:
+    modules, size, loaded, loaded_size = (
+        sum(getattr(row, name) for row in rows) for name in ("modules", "size", "loaded", "loaded_size")
+    )
+    share = f", {100 * loaded_size / size:.1f} %" if size else ""
+    return f"{loaded} of {modules:,} modules are loaded; {format_bytes(loaded_size)} of {format_bytes(size)}{share}"
+
+
+def _words(rows: Rows[TreeFolder], title: str) -> str:
+    parts = [f"{row.name} {format_bytes(row.size)}, {row.loaded} of {row.modules} loaded" for row in rows]
+    return f"Bar chart of module files by folder. {title}. {'; '.join(parts)}."
+
+
+def _bars(ax: Axes, rows: Rows[TreeFolder], style: Theme) -> None:
+    widest = max((row.size for row in rows), default=1)
+    unit, step = unit_of(widest)
+    for place, row in enumerate(rows):
+        draw_bar(ax, place, 0, row.size / step, style.before, "", style.page)
+        if row.loaded_size:
+            draw_bar(ax, place, 0, row.loaded_size / step, style.text, "", style.page)
+        said = f"{row.loaded} of {row.modules:,}" if row.loaded else f"none of {row.modules:,}"
+        ax.annotate(
+            f"{format_bytes(row.size)}, {said}", (row.size / step, place), xytext=(6, 0), va="center",
+            textcoords="offset points", ha="left", fontsize=SMALL, color=style.ink if row.loaded else style.quiet,
+            annotation_clip=False,
+        )  # fmt: skip
+    set_frame(ax, [row.name for row in rows], widest / step, style)
+    ax.set_xlabel(f"files on disk, {unit_words(unit)}", fontsize=SMALL + 0.5, labelpad=6)
