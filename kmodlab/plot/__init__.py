@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from kmodlab.plot.bars import memory, memory_change
 from kmodlab.plot.costs import allocation_costs
+from kmodlab.plot.counters import counters
 from kmodlab.plot.graph import dependencies
 from kmodlab.plot.held import held
+from kmodlab.plot.names import names
 from kmodlab.plot.picture import Picture, alt_text, show, table
 from kmodlab.plot.theme import Theme, set_theme
 from kmodlab.plot.tree import module_tree
@@ -20,11 +22,13 @@ __all__ = [
     "Theme",
     "allocation_costs",
     "alt_text",
+    "counters",
     "dependencies",
     "held",
     "memory",
     "memory_change",
     "module_tree",
+    "names",
     "set_theme",
     "show",
     "table",
