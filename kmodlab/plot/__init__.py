@@ -8,13 +8,16 @@ table behind it (``table``). At the end of a notebook cell the axes show themsel
 from __future__ import annotations
 
 from kmodlab.plot.bars import memory, memory_change
+from kmodlab.plot.bits import ioctl_number
 from kmodlab.plot.costs import allocation_costs
 from kmodlab.plot.counters import counters
 from kmodlab.plot.graph import dependencies
 from kmodlab.plot.held import held
 from kmodlab.plot.names import names
 from kmodlab.plot.picture import Picture, alt_text, show, table
+from kmodlab.plot.rates import rates
 from kmodlab.plot.theme import Theme, set_theme
+from kmodlab.plot.timeline import lives
 from kmodlab.plot.tree import module_tree
 
 __all__ = [
@@ -25,10 +28,13 @@ __all__ = [
     "counters",
     "dependencies",
     "held",
+    "ioctl_number",
+    "lives",
     "memory",
     "memory_change",
     "module_tree",
     "names",
+    "rates",
     "set_theme",
     "show",
     "table",

@@ -22,7 +22,11 @@ __all__ = ["lives"]
 _RIGHT = 1.15
 _MOST_LANES = 12
 _MOST_LIVES = 10
-_PHASES = (("load", "rodata", "..", "#00507d"), ("init", "data", "///", "#7a5200"), ("exit", "bss", "\\\\\\", "#8a8000"))
+_PHASES = (
+    ("load", "rodata", "..", "#00507d"),
+    ("init", "data", "///", "#7a5200"),
+    ("exit", "bss", "\\\\\\", "#8a8000"),
+)
 _WORDS = {"load": "load (into memory)", "init": "init function", "exit": "exit function, memory freed"}
 
 
