@@ -116,5 +116,12 @@ def test_there_is_no_check_that_cannot_fail(frozen: KernelBuild, name: str) -> N
     assert failed == {one.name for one in load_checks(exercise.folder).checks}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [one.id for one in EXERCISES if (one.folder / "hidden.py").is_file()])
+def test_a_hidden_check_finds_what_the_others_do_not(frozen: KernelBuild, name: str) -> None:
+    failed = [result_of(name, wrong.text, frozen).failed for wrong in BY_ID[name].wrong_answers]
+    assert any(all(one.hidden for one in each) for each in failed)
+
+
 def test_lessons_come_in_order() -> None:
     assert all(before.lesson <= after.lesson for before, after in pairwise(EXERCISES))

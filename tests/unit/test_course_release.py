@@ -42,11 +42,15 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def secrets() -> set[str]:
-    """The lines that only solutions and wrong answers have, without those that others have by chance."""
+    """The lines that only solutions, wrong answers and hidden checks have, without those that others have by chance."""
     found: set[str] = set()
+    texts = [text for one in EXERCISES for text in (one.skeleton, (one.folder / "checks.py").read_text())]
+    given = {line.strip() for text in texts for line in text.splitlines()}
     for one in EXERCISES:
-        for text in (one.solution, *(wrong.text for wrong in one.wrong_answers)):
-            found |= {line.strip() for line in text.splitlines()} - {line.strip() for line in one.skeleton.splitlines()}
+        mine = [one.solution, *(wrong.text for wrong in one.wrong_answers), (one.folder / "wrong.toml").read_text()]
+        mine += [path.read_text() for path in one.folder.glob("hidden.py")]
+        for text in mine:
+            found |= {line.strip() for line in text.splitlines()} - given
     return {line for line in found if len(line) > 24 and ("(" in line or "=" in line)}
 
 
@@ -59,6 +63,11 @@ def test_no_line_of_a_solution_is_in_the_students_copy(copy: Path) -> None:
         text = path.read_text(errors="replace")
         found = [line for line in lines if line in text]
         assert not found, f"{path}: {found}"
+
+
+def test_there_are_hidden_checks_to_be_hidden() -> None:
+    assert sum((one.folder / "hidden.py").is_file() for one in EXERCISES) >= 2
+    assert any("serves_many_at_once" in line for line in secrets())
 
 
 def test_nothing_of_the_instructors_is_in_the_students_copy(copy: Path) -> None:
