@@ -18,6 +18,7 @@
     ├── GuestError              the machine works, and what was asked of it failed
     │   ├── CommandError        a command ended with a status other than 0
     │   ├── CommandTimeout      a command did not end in time
+    │   │   └── KernelHang      nor will it: it loops, waits or sleeps inside the kernel
     │   ├── TransferError       a file could not be pushed or pulled
     │   ├── ModuleLoadError     the kernel refused to load a module
     │   ├── ModuleUnloadError   the kernel refused to unload a module
@@ -49,6 +50,7 @@ __all__ = [
     "GuestError",
     "HostSetupError",
     "ImageError",
+    "KernelHang",
     "KernelOops",
     "KmodlabError",
     "MachineError",
@@ -213,6 +215,24 @@ class CommandTimeout(GuestError):
         self.stuck = stuck
         self.stdout = stdout
         self.stderr = stderr
+
+
+class KernelHang(CommandTimeout):
+    """What was asked of the kernel never ends: an endless loop, a deadlock, a sleep that nothing ends.
+
+    Attributes:
+        title: the hang in one line, such as ``endless loop in spin``.
+        report: where it is, with the line of the module's source; of kind ``hang``.
+        records: what the kernel had logged until the place was looked for.
+    """
+
+    def __init__(
+        self, message: str, *, title: str, report: Report, seconds: float, stuck: bool,
+        stdout: str = "", stderr: str = "", records: Sequence[KmsgRecord] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(message, seconds=seconds, stuck=stuck, stdout=stdout, stderr=stderr, records=records)
+        self.title = title
+        self.report = report
 
 
 class TransferError(GuestError):

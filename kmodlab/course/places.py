@@ -8,7 +8,7 @@ import contextlib
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.lines import ModuleCode, with_lines
 from kmodlab.errors import HostSetupError, RecordParseError, SandboxError
-from kmodlab.machine.hang import Stall
+from kmodlab.machine.stall import Stall, hang_report
 from kmodlab.records.ledger import Allocation
 from kmodlab.records.report import Report
 from kmodlab.records.report.record import Frame
@@ -31,7 +31,8 @@ def _place(trace: tuple[Frame, ...], built: ModuleArtifact) -> str:
 
 def stall_place(stall: Stall, built: ModuleArtifact) -> str:
     """Return the line at which a task hangs, such as ``slate.c:31``, or an empty text."""
-    return _place(stall.trace, built)
+    where = hang_report(stall, [ModuleCode.from_artifact(built)]).where
+    return f"{where.file}:{where.line}" if where else ""
 
 
 def leak_words(one: Allocation, built: ModuleArtifact) -> str:

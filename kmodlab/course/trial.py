@@ -20,8 +20,8 @@ from kmodlab.guest.channel import TaskResult
 from kmodlab.guest.session import CommandResult, LoadResult
 from kmodlab.machine import ledger, refusals
 from kmodlab.machine.clone import HOME
-from kmodlab.machine.hang import Stall, watch
 from kmodlab.machine.machine import Machine
+from kmodlab.machine.stall import Stall
 from kmodlab.records.kmsg import KernelLog
 
 __all__ = ["Call", "Hung", "Trial"]
@@ -105,7 +105,7 @@ class Trial:
         done = self._step(f"insmod {name}.ko {line}".strip(), argv, stdin=self.built.path.read_bytes())
         if done.exit_status != 0:
             log, release = self.vm.dmesg(since=mark), self.vm.kernel.release
-            raise refusals.load_refused(name, _answer(done), log, file=self.built.file, release=release)
+            raise refusals.load_refused(name, LoadResult.of(done), log, file=self.built.file, release=release)
 
     def refused(self, **parameters: refusals.Parameter) -> str:
         """Return the name of the error with which the kernel refuses to load the module so; empty if it loads it."""
@@ -125,7 +125,7 @@ class Trial:
         name = self.built.name
         done = self._step(f"rmmod {name}", ["@delete", name, "2048"])
         if done.exit_status != 0:
-            raise refusals.unload_refused(name, _answer(done), self.vm.lsmod())
+            raise refusals.unload_refused(name, LoadResult.of(done), self.vm.lsmod())
 
     @property
     def loaded(self) -> bool:
@@ -154,9 +154,7 @@ class Trial:
             KernelOops: the kernel oopsed meanwhile; `Hung`: it did not end.
         """
         done = self._step(line, ["bash", "-c", line], timeout=timeout)
-        out, error = (text.decode(errors="replace") for text in (done.stdout, done.stderr))
-        status = 127 if done.exit_status is None else done.exit_status
-        return CommandResult(line, status, out, error, done.seconds, done.cut, done.log_time)
+        return CommandResult.of(line, done)
 
     def calls(self, *ops: str, timeout: float = _LIMIT) -> list[Call]:
         """Make system calls in one program of the guest, and return what each returned.
@@ -199,32 +197,17 @@ class Trial:
 
     def _step(self, what: str, argv: Sequence[str], stdin: bytes = b"", timeout: float = _LIMIT) -> TaskResult:
         vm = self.vm
-        if vm.state.value == "lost" or vm._emulator is None or vm._session is None:
+        if vm.state.value == "lost" or vm._emulator is None:
             raise MachineLost("use machine: it is gone", reason="ended")
         mark = vm.log_mark()
-        watched = watch(
-            vm._emulator,
-            vm._session.channel,
-            argv,
-            limit=timeout,
-            own=(self.built.name,),
-            stdin=stdin,
-            output_limit=_OUTPUT,
-        )
+        watched = vm._watch(argv, limit=timeout, own=(self.built.name,), stdin=stdin, output_limit=_OUTPUT)
         if watched.result is None:
             assert watched.stall is not None
             place = stall_place(watched.stall, self.built)
             raise Hung(what, watched.stall, place, starved=watched.pulse.starved)
-        vm._await_log(watched.result.log_time)
         vm._code.setdefault(self.built.name, ModuleCode.from_artifact(self.built))
         vm._raise_on_fault(what, mark)
         return watched.result
-
-
-def _answer(done: TaskResult) -> LoadResult:
-    status = done.exit_status
-    signal = -status if status is not None and status < 0 else 0
-    return LoadResult(done.errno, signal, done.timed_out, done.stuck, done.seconds, done.log_time)
 
 
 def _shortly(ops: Sequence[str]) -> str:

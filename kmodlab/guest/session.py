@@ -23,7 +23,15 @@ from kmodlab.config import settings
 from kmodlab.errors import CommandTimeout, TransferError, UsageError
 from kmodlab.guest.channel import OUTPUT_LIMIT, Channel, TaskResult
 
-__all__ = ["CommandResult", "LoadResult", "Session", "parse_snapshot"]
+__all__ = [
+    "CommandResult",
+    "LoadResult",
+    "Session",
+    "argv_of",
+    "late_error",
+    "parse_snapshot",
+    "short_words",
+]
 
 FILE_LIMIT = 256 << 20
 
@@ -52,6 +60,20 @@ class CommandResult:
     cut: bool = False
     log_time: float = 0.0
 
+    @classmethod
+    def of(cls, command: str | Sequence[str], done: TaskResult) -> CommandResult:
+        """Return what a task that has ended came to.
+
+        Raises:
+            TransferError: it was never started.
+        """
+        shown = command if isinstance(command, str) else tuple(command)
+        if done.exit_status is None:
+            message = f"run {short_words(shown)}: {_reason(done.errno)}; wait for other commands to end"
+            raise TransferError(message, errno=done.errno)
+        stdout, stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+        return cls(shown, done.exit_status, stdout, stderr, done.seconds, done.cut, done.log_time)
+
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
@@ -77,6 +99,19 @@ class LoadResult:
     def ok(self) -> bool:
         """Whether the kernel did what was asked."""
         return not (self.errno or self.signal or self.timed_out or self.stuck)
+
+    @classmethod
+    def of(cls, done: TaskResult, remote: str = "the module") -> LoadResult:
+        """Return what the agent's ``@load``, ``@insmod`` or ``@delete`` came to.
+
+        Raises:
+            TransferError: the module could not be written, so the kernel was not asked.
+        """
+        if done.errno and not done.stderr.startswith((b"load ", b"delete ")):
+            _checked(done, "push", remote)
+        killed = -done.exit_status if done.exit_status is not None and done.exit_status < 0 else 0
+        signal = 0 if done.timed_out else killed
+        return cls(done.errno, signal, done.timed_out, done.stuck, done.seconds, done.log_time)
 
 
 class Session:
@@ -155,18 +190,12 @@ class Session:
             CommandTimeout: it did not end in time.
             MachineLost: the machine ended or no longer answers.
         """
-        argv = ["bash", "-c", command] if isinstance(command, str) else list(command)
         seconds = settings().command_timeout if timeout is None else timeout
+        argv = argv_of(command)
         done = self.task(argv, stdin=stdin, timeout=seconds, cwd=cwd, env=env, limit=limit, on_output=on_output)
-        stdout, stderr = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-        shown = command if isinstance(command, str) else tuple(command)
         if done.timed_out or done.stuck:
-            raise _late(shown, seconds, done, stdout, stderr)
-        status = done.exit_status
-        if status is None:
-            message = f"run {_words(shown)}: {_reason(done.errno)}; wait for other commands to end"
-            raise TransferError(message, errno=done.errno)
-        return CommandResult(shown, status, stdout, stderr, done.seconds, done.cut, done.log_time)
+            raise late_error(command, seconds, (done.stdout, done.stderr), stuck=done.stuck)
+        return CommandResult.of(command, done)
 
     def push(self, data: bytes | Path, remote: str, mode: int = 0o644) -> None:
         """Write a file in the guest, whole or not at all, from bytes or from a regular file of the host.
@@ -263,29 +292,33 @@ class Session:
 
     def _ask_kernel(self, argv: Sequence[str], *, stdin: bytes = b"", timeout: float | None) -> LoadResult:
         seconds = settings().command_timeout if timeout is None else timeout
-        done = self.task(argv, stdin=stdin, timeout=seconds, cwd="/")
-        if done.errno and not done.stderr.startswith((b"load ", b"delete ")):
-            _checked(done, "push", argv[1])
-        killed = -done.exit_status if done.exit_status is not None and done.exit_status < 0 else 0
-        return LoadResult(
-            done.errno, 0 if done.timed_out else killed, done.timed_out, done.stuck, done.seconds, done.log_time
-        )
+        return LoadResult.of(self.task(argv, stdin=stdin, timeout=seconds, cwd="/"), argv[1])
 
 
-def _words(command: str | Sequence[str]) -> str:
+def argv_of(command: str | Sequence[str]) -> list[str]:
+    """Return the program and arguments that run a command: a line is one for bash."""
+    return ["bash", "-c", command] if isinstance(command, str) else list(command)
+
+
+def short_words(command: str | Sequence[str]) -> str:
+    """Return a command as it stands in a message."""
     text = command if isinstance(command, str) else " ".join(command)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def late_error(
+    command: str | Sequence[str], seconds: float, printed: tuple[bytes, bytes], *, stuck: bool
+) -> CommandTimeout:
+    """Return the error for a command that did not end within so many seconds."""
+    advice = "it sits inside the kernel, reset() the machine" if stuck else "give it a longer timeout"
+    message = f"run {short_words(command)}: not done after {seconds:g} s (ETIMEDOUT); {advice}"
+    stdout, stderr = (text.decode(errors="replace") for text in printed)
+    return CommandTimeout(message, seconds=seconds, stuck=stuck, stdout=stdout, stderr=stderr)
 
 
 def _reason(number: int) -> str:
     # Not errno_text(): its words are those of insmod.
     return f"{os.strerror(number)} ({errno.errorcode.get(number, number)})" if number else "failed"
-
-
-def _late(shown: str | Sequence[str], seconds: float, done: TaskResult, stdout: str, stderr: str) -> CommandTimeout:
-    advice = "it sits inside the kernel, reset() the machine" if done.stuck else "give it a longer timeout"
-    message = f"run {_words(shown)}: not done after {seconds:g} s (ETIMEDOUT); {advice}"
-    return CommandTimeout(message, seconds=seconds, stuck=done.stuck, stdout=stdout, stderr=stderr)
 
 
 def _checked(done: TaskResult, verb: str, thing: str) -> None:

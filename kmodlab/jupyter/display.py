@@ -16,6 +16,7 @@ from kmodlab.errors import (
     CommandError,
     CommandTimeout,
     GuestError,
+    KernelHang,
     KernelOops,
     KmodlabError,
     MachineLost,
@@ -190,7 +191,7 @@ def details(error: KmodlabError, *, output: bool = True) -> View:
         return _diagnostics(error.diagnostics)
     if isinstance(error, CommandError | CommandTimeout) and output:
         view += _streams(error.stdout, error.stderr)
-    if isinstance(error, KernelOops) and error.report is not None:
+    if isinstance(error, KernelOops | KernelHang) and error.report is not None:
         view += View(error.report._repr_html_(), str(error.report))
     if isinstance(error, GuestError | MachineLost) and error.records:
         view += _own_look(_tail(error.records))

@@ -7,7 +7,7 @@ import codecs
 import contextvars
 import sys
 
-from kmodlab.errors import CommandError, CommandTimeout, ModuleUnloadError
+from kmodlab.errors import CommandError, CommandTimeout, KernelHang, ModuleUnloadError
 from kmodlab.guest.session import CommandResult
 from kmodlab.machine.machine import Machine
 
@@ -60,9 +60,9 @@ def run(vm: Machine, script: str, timeout: float | None, *, live: bool) -> Comma
         return vm.run(script, timeout, on_output=stream)
     except CommandTimeout as error:
         # Without the lines, which stand in the cell.
-        advice = "it sits inside the kernel, %vm reset gives a fresh machine"
-        advice = advice if error.stuck else "give it a longer --timeout"
-        error.args = (f"%%guest: not done after {error.seconds:g} s (ETIMEDOUT); {advice}",)
+        words = f"not done after {error.seconds:g} s (ETIMEDOUT); give it a longer --timeout"
+        words = str(error).partition(": ")[2] if isinstance(error, KernelHang) else words
+        error.args = (f"%%guest: {words}",)
         raise
     finally:
         if stream:

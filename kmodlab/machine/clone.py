@@ -17,12 +17,16 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.lines import ModuleCode
 from kmodlab.config import settings
-from kmodlab.errors import CommandError, CommandTimeout, MachineError, MachineLost, MachineStateError
-from kmodlab.guest.session import CommandResult, Session
+from kmodlab.errors import CommandError, KernelHang, MachineError, MachineLost, MachineStateError
+from kmodlab.guest.channel import OUTPUT_LIMIT
+from kmodlab.guest.session import CommandResult, Session, argv_of, late_error, short_words
 from kmodlab.machine import provision
 from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
+from kmodlab.machine.hang import Watched, watch
+from kmodlab.machine.stall import hang_error
 from kmodlab.machine.template import Template
 from kmodlab.records.kmsg import KernelLog, KmsgRecord, parse_console
 
@@ -98,6 +102,7 @@ class Clone:
         self._console: Console | None = None
         self._log_start = 0
         self._silent = False
+        self._code: dict[str, ModuleCode] = {}  # of the modules that were loaded from here
 
     # -- Life ---------------------------------------------------------------------------------------------------
 
@@ -145,6 +150,7 @@ class Clone:
             raise MachineError(f"start machine: {words}; try again, or run ./lab setup") from None
         session.identify(mac=f"52:54:00:{secrets.token_bytes(3).hex(':')}")
         self._silent = False
+        self._code.clear()
         self._log_start = emulator.console.mark()
         self._state = State.RUNNING
 
@@ -216,23 +222,25 @@ class Clone:
 
         Args:
             command: a line for bash, or a program and its arguments.
-            timeout: seconds; None means the setting.
+            timeout: seconds in which the machine could run; None means the setting.
             stdin: what it reads.
             on_output: called with 1 or 2 and each piece of output as it comes, in kmodlab's own thread.
 
         Raises:
             CommandTimeout: it did not end in time.
+            KernelHang: nor can it, since a module or the kernel itself is in its way.
             MachineLost: the machine ended meanwhile.
         """
-        before = self.log_mark()
-        with self._talking() as session:
-            try:
-                result = session.run(command, timeout, stdin=stdin, on_output=on_output)
-            except CommandTimeout as late:
-                late.records = tuple(self._records(before))
-                raise
-            self._await_log(result.log_time)
-        return result
+        before, seconds = self.log_mark(), settings().command_timeout if timeout is None else timeout
+        watched = self._watch(argv_of(command), limit=seconds, stdin=stdin, on_output=on_output)
+        if watched.result is None:
+            assert watched.stall is not None
+            if watched.stall.fatal or watched.stall.culprit:
+                raise self._hang(f"run {short_words(command)}", watched, seconds, before)
+            late = late_error(command, seconds, watched.printed, stuck=False)
+            late.records = tuple(self._records(before))
+            raise late
+        return CommandResult.of(command, watched.result)
 
     def check(self, command: str | Sequence[str], timeout: float | None = None, stdin: bytes = b"") -> CommandResult:
         """Run a command as `run` does.
@@ -304,6 +312,8 @@ class Clone:
         try:
             yield self._session
         except MachineLost as error:
+            if error.reason == "starved":
+                raise
             self._silent = error.reason == "hung"
             raise self._lost() from None
 
@@ -313,6 +323,34 @@ class Clone:
         error = lost_error(emulator.lost or ("hung" if self._silent else "killed"))
         error.records = tuple(self._records())
         return error
+
+    def _watch(
+        self, argv: Sequence[str], *, limit: float, own: Sequence[str] = (), stdin: bytes = b"",
+        output_limit: int = OUTPUT_LIMIT, on_output: Callable[[int, bytes], object] | None = None,
+    ) -> Watched:  # fmt: skip
+        """Do one thing in the guest within so many seconds of its own time, and look for the place where it hangs.
+
+        When it has ended, its lines of the kernel's log are there. Every step with modules comes through here.
+        """
+        with self._talking() as session:
+            watched = watch(
+                self._running(), session.channel, argv, limit=limit, own=own or tuple(self._code), stdin=stdin,
+                output_limit=output_limit, on_output=on_output,
+            )  # fmt: skip
+            if watched.result is not None:
+                self._await_log(watched.result.log_time)
+        return watched
+
+    def _hang(self, what: str, watched: Watched, seconds: float, before: int) -> KernelHang:
+        """The error for what never ends; a machine of no more use is stopped, so that it costs nothing, and lost."""
+        stall = watched.stall
+        assert stall is not None
+        if stall.fatal:
+            with contextlib.suppress(MachineLost, TimeoutError):
+                aio.call(self._running().pause(), timeout=10)
+            self._silent, self._state = True, State.LOST
+        records = self._records(before)[: max(0, stall.log_end - before)]
+        return hang_error(what, stall, self._code.values(), seconds, watched.printed, records)
 
     def _await_log(self, log_time: float) -> None:
         aio.call(self._running().console.reach(log_time), timeout=10)

@@ -14,10 +14,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from kmodlab import aio
 from kmodlab.errors import MachineLost
@@ -25,13 +25,17 @@ from kmodlab.guest.channel import OUTPUT_LIMIT, Channel, TaskResult
 from kmodlab.guest.session import parse_snapshot
 from kmodlab.machine.emulator import Emulator
 from kmodlab.machine.pulse import Pulse
+from kmodlab.machine.stall import Manner, Stall
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.report.frames import read_frame
 from kmodlab.records.report.record import Frame
 
-__all__ = ["Stall", "Watched", "backtraces", "watch"]
+__all__ = ["SEARCH", "Stall", "Watched", "backtraces", "watch"]
 
 T = TypeVar("T")
+
+SEARCH = 0.2
+"""Of a step's time, what the search for a hang's place may take."""
 
 _BEAT = 0.1
 _PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a question about itself
@@ -40,55 +44,6 @@ _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - n
 _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
 _TASK = re.compile(r"CPU: \d+ PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
-_LOCKS = re.compile(r"(?:native_queued_spin_lock_slowpath|queued_\w+_lock_slowpath|_raw_(?:spin|read|write)_lock\w*)$")
-
-Manner = Literal["spinning", "sleeping", "silent"]
-
-
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """A task that did not end, and where it is.
-
-    Attributes:
-        manner: ``spinning`` on a processor, ``sleeping``, or ``silent``: the guest itself no longer answered.
-        trace: innermost frame first; empty if the place could not be found.
-        task: name and number, as ``insmod/137``; empty if unknown.
-        interrupts_off: it spins with interrupts disabled.
-        unkillable: not even SIGKILL ended it.
-        answered: the guest could still tell; false means that it took an NMI to learn this.
-        own: names of the modules whose frames count as the culprit's.
-        log_end: the console's mark before the search, which writes to the log itself.
-    """
-
-    manner: Manner
-    trace: tuple[Frame, ...] = ()
-    task: str = ""
-    interrupts_off: bool = False
-    unkillable: bool = False
-    answered: bool = True
-    own: tuple[str, ...] = ()
-    log_end: int = 0
-
-    @property
-    def depth(self) -> int:
-        """How many frames of the kernel stand before the first of the modules' own; large if there is none."""
-        return next((number for number, frame in enumerate(self.trace) if frame.module in self.own), 1 << 16)
-
-    @property
-    def culprit(self) -> Frame | None:
-        """The innermost frame of the modules' own."""
-        return self.trace[self.depth] if self.depth < len(self.trace) else None
-
-    @property
-    def lock(self) -> bool:
-        """Whether it waits for a spin lock rather than going round a loop of its own."""
-        return self.manner != "sleeping" and any(_LOCKS.search(frame.function) for frame in self.trace[: self.depth])
-
-    @property
-    def waits_in(self) -> str:
-        """The kernel's function that a sleeping task was sent into, such as ``wait_for_completion``."""
-        inner = self.trace[: self.depth] if self.culprit else self.trace
-        return inner[-1].function if inner and self.manner == "sleeping" else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +54,13 @@ class Watched:
         result: its result, or None if it did not end.
         stall: where it is then.
         pulse: what time the machine had.
+        printed: standard output and standard error of a task that did not end.
     """
 
     result: TaskResult | None
     stall: Stall | None
     pulse: Pulse
+    printed: tuple[bytes, bytes] = (b"", b"")
 
 
 def watch(
@@ -115,6 +72,8 @@ def watch(
     own: Iterable[str] = (),
     stdin: bytes = b"",
     output_limit: int = OUTPUT_LIMIT,
+    cwd: str = "/root",
+    on_output: Callable[[int, bytes], object] | None = None,
 ) -> Watched:
     """Run a task in the guest, for at most `limit` seconds of the machine's own time.
 
@@ -122,27 +81,31 @@ def watch(
         emulator, channel: the machine.
         argv: as for `Channel.task`.
         limit: seconds.
-        own: names of the modules that may be to blame.
-        stdin: what the task reads.
+        own: names of the modules that may be to blame; any module if there are none.
+        stdin, cwd: what the task reads, and where it starts.
         output_limit: bytes that it may print.
+        on_output: as for `Channel.task`.
 
     Raises:
         MachineLost: QEMU ended, the guest panicked by itself, or (reason ``starved``) it hardly got to run.
     """
-    return aio.call(_watch(emulator, channel, argv, limit, tuple(own), stdin, output_limit))
+    printed = (bytearray(), bytearray())
+
+    def take(stream: int, data: bytes) -> None:
+        printed[stream - 1].extend(data)
+        if on_output:
+            on_output(stream, data)
+
+    work = channel.task(argv, stdin=stdin, cwd=cwd, limit=output_limit, on_output=take)
+    watched = aio.call(_watch(emulator, channel, work, limit, tuple(own)))
+    return watched if watched.result else replace(watched, printed=(bytes(printed[0]), bytes(printed[1])))
 
 
 async def _watch(
-    emulator: Emulator,
-    channel: Channel,
-    argv: Sequence[str],
-    limit: float,
-    own: tuple[str, ...],
-    stdin: bytes,
-    output_limit: int,
+    emulator: Emulator, channel: Channel, work: Coroutine[Any, Any, TaskResult], limit: float, own: tuple[str, ...]
 ) -> Watched:
     pulse = Pulse(emulator.pid)
-    task = asyncio.ensure_future(channel.task(argv, stdin=stdin, limit=output_limit))
+    task = asyncio.ensure_future(work)
     try:
         while pulse.lived < limit and pulse.wall < limit * _PATIENT_WALL:
             if (await asyncio.wait({task}, timeout=_BEAT))[0]:
@@ -184,11 +147,11 @@ async def _within(pulse: Pulse, coroutine: Coroutine[Any, Any, T], patience: flo
 async def _examine(emulator: Emulator, channel: Channel, pulse: Pulse, own: tuple[str, ...]) -> Stall:
     try:
         await _within(pulse, channel.ping(60))
-        stalls = [
-            *await _within(pulse, _processors(emulator, channel, own)),
-            *await _within(pulse, _sleepers(channel, own)),
-        ]
-        if stalls:
+        sleepers = await _within(pulse, _sleepers(channel, own))
+        # A program that merely takes long, where nothing was loaded from outside, should leave no traces in the log.
+        calm = not own and all(one.manner == "sleeping" and not one.culprit for one in sleepers)
+        processors = [] if calm else await _within(pulse, _processors(emulator, channel, own))
+        if stalls := [*processors, *sleepers]:
             return min(stalls, key=lambda stall: stall.depth)
     except (TimeoutError, MachineLost):
         if emulator.lost:
@@ -242,22 +205,23 @@ def backtraces(records: Sequence[KmsgRecord], own: tuple[str, ...], *, answered:
 
 def _backtrace(texts: Sequence[str], own: tuple[str, ...], answered: bool) -> Stall:
     frames: list[Frame] = []
-    task, flags = "", 0x200
+    task, flags = "", 0
     for text in texts:
         if named := _TASK.search(text):
-            task = f"{named[2]}/{named[1]}"
+            task = task or f"{named[2]}/{named[1]}"
         if pointer := _POINTER.search(text):
-            # What stands before is the interrupt's own way.
             first = read_frame(f" {pointer[1]}")
-            frames = [_exact(first)] if first else []
+            # What stands before the first is the backtrace's own way; a later one is what an interrupt came upon.
+            frames += [_exact(first)] if first else []
         elif "RIP: 0033" in text:
             break
         elif frames and (frame := read_frame(text)) and frame.reliable:
             frames.append(frame)
         elif mask := re.search(r"EFLAGS: ([0-9a-f]+)", text):
-            flags = int(mask[1], 16)
+            flags = flags or int(mask[1], 16)
     manner: Manner = "spinning" if frames else "silent"
-    return Stall(manner, tuple(frames), task, interrupts_off=not flags & 0x200, answered=answered, own=own)
+    off = bool(flags) and not flags & 0x200
+    return Stall(manner, tuple(frames), task, interrupts_off=off, answered=answered, own=own)
 
 
 def _exact(frame: Frame) -> Frame:

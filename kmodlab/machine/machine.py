@@ -15,6 +15,7 @@ from kmodlab.build.lines import ModuleCode, with_lines
 from kmodlab.errors import (
     CommandTimeout,
     HostSetupError,
+    KernelHang,
     KernelOops,
     MachineLost,
     ModuleLoadError,
@@ -22,9 +23,12 @@ from kmodlab.errors import (
     SandboxError,
     TransferError,
 )
+from kmodlab.guest.session import LoadResult
 from kmodlab.machine import provision, refusals
 from kmodlab.machine.clone import HOME, Clone, State, require
+from kmodlab.machine.hang import SEARCH
 from kmodlab.machine.outside import Outside, look
+from kmodlab.machine.stall import HANG_LIMIT
 from kmodlab.machine.template import Template
 from kmodlab.machine.trust import Expected, Suspicion, suspicions
 from kmodlab.records.dependencies import DependencyGraph
@@ -51,20 +55,22 @@ class Machine(Clone):
         kernel: the kernel to run; None means the release's own.
         memory: MiB; None means the setting.
         cpus: virtual processors; None means the setting.
+
+    Attributes:
+        patience: seconds, of those in which the machine could run, that loading or unloading a module may take.
     """
 
     def __init__(
         self, kernel: KernelBuild | str | None = None, memory: int | None = None, cpus: int | None = None
     ) -> None:
         super().__init__(kernel, memory, cpus)
+        self.patience = HANG_LIMIT
         self._files: dict[str, ModuleFile] = {}
-        self._code: dict[str, ModuleCode] = {}
         self._expected = Expected()
 
     def _clone(self, template: Template) -> None:
         super()._clone(template)
         self._files.clear()
-        self._code.clear()
         self._expected = Expected(set(template.modules()))
 
     # -- Modules --------------------------------------------------------------------------------------------------
@@ -83,6 +89,7 @@ class Machine(Clone):
         Raises:
             ModuleLoadError: the kernel refused it.
             KernelOops: the kernel reported a fault while the module's init ran.
+            KernelHang: its init did not come back within `patience` seconds.
             UsageError: the module has no such parameter.
         """
         path = module.path if isinstance(module, ModuleArtifact) else Path(module)
@@ -92,10 +99,8 @@ class Machine(Clone):
         line = refusals.parameter_line(name, file, parameters)
         self._code[name.replace("-", "_")] = ModuleCode.of(module, name, data)
         before = self.log_mark()
-        with self._talking() as session:
-            done = session.push_and_load(data, f"{HOME}/{name}.ko", line)
-            self._await_log(done.log_time)
-        self._raise_on_fault(f"insmod {name}.ko", before)
+        argv = ["@insmod", f"{HOME}/{name}.ko", "644", line, "0"]
+        done = self._ask_kernel(f"insmod {name}.ko", argv, data)
         log = self._records(before)
         if not done.ok:
             raise refusals.load_refused(name, done, log, file=file, release=self.kernel.release)
@@ -110,12 +115,11 @@ class Machine(Clone):
         Raises:
             ModuleUnloadError: the kernel refused: it is in use, or not loaded.
             KernelOops: the kernel reported a fault while the module's exit ran.
+            KernelHang: its exit did not come back within `patience` seconds.
         """
         before = self.log_mark()
-        with self._talking() as session:
-            done = session.delete(name.replace("-", "_"))
-            self._await_log(done.log_time)
-        self._raise_on_fault(f"rmmod {name}", before)
+        # Without waiting: "in use" is an error, and not a wait for who uses it.
+        done = self._ask_kernel(f"rmmod {name}", ["@delete", name.replace("-", "_"), str(os.O_NONBLOCK)])
         if not done.ok:
             raise refusals.unload_refused(name, done, self.lsmod(), self._records(before))
         self._expected.unload(name)
@@ -226,13 +230,28 @@ class Machine(Clone):
         caught: list[Report] = []
         before = self.log_mark()
         with contextlib.suppress(KernelOops, MachineLost, CommandTimeout):
-            yield caught
+            try:
+                yield caught
+            except KernelHang as hang:
+                # The search for its place may have ended in a panic of our own making.
+                if not any(report.oops for report in parse_reports(hang.records)):
+                    raise AssertionError(f"expect_oops: no fault, but a hang: {hang}") from hang
+                raise
         found = self._reports(before)
         if not any(report.oops for report in found):
             raise AssertionError("expect_oops: the kernel reported no fault in this block")
         caught.extend(found)
 
     # -- Inside -------------------------------------------------------------------------------------------------------
+
+    def _ask_kernel(self, what: str, argv: Sequence[str], stdin: bytes = b"") -> LoadResult:
+        """Load or unload a module, and return what the kernel said to it if nothing worse came."""
+        before = self.log_mark()
+        watched = self._watch(argv, limit=self.patience * (1 - SEARCH), stdin=stdin)
+        if watched.result is None:
+            raise self._hang(what, watched, self.patience, before)
+        self._raise_on_fault(what, before)
+        return LoadResult.of(watched.result, argv[1])
 
     def _raise_on_fault(self, what: str, before: int) -> None:
         oops = next((report for report in self._reports(before) if report.oops), None)

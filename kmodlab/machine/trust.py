@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -20,14 +21,14 @@ from kmodlab.errors import CommandTimeout, RecordParseError, TransferError
 from kmodlab.machine.outside import Outside
 from kmodlab.records.elf import ModuleFile
 from kmodlab.records.modules import parse_modules
-from kmodlab.records.report import Report
+from kmodlab.records.report import Report, parse_reports
 from kmodlab.records.table import Column, Rows
 from kmodlab.records.taint import Taint, parse_taint
 
 if TYPE_CHECKING:
     from kmodlab.machine.machine import Machine
 
-__all__ = ["Answers", "Expected", "Suspicion", "compare", "suspicions"]
+__all__ = ["Answers", "Expected", "Suspicion", "compare", "settled", "suspicions"]
 
 _FREE = {"GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"}
 """What the kernel itself takes for compatible with its own licence (``license_is_gpl_compatible``)."""
@@ -36,6 +37,8 @@ _SELF_TOLD = {"hung-task", "soft-lockup", "hard-lockup", "rcu-stall", "workqueue
 _LOOKS = 3  # a module that comes or goes between two looks is no lie
 _FLOOD = 1 << 20  # bytes on the console beyond which a word may have been skipped
 _WORD_SECONDS = 1.0
+_MARK_SECONDS, _PANIC_SECONDS = 3.0, 10.0
+_BETWEEN_LOOKS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ class Expected:
         loaded: names of modules that must be on the kernel's list.
         gone: names of modules that must not be.
         taint: flags that must be set.
+        unmarked: how many reports the log held when one of them was found to have left no mark.
     """
 
     loaded: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     taint: Taint = field(default_factory=Taint)
+    unmarked: int = 0
 
     def load(self, module: ModuleFile | str) -> None:
         """Note that a module was loaded: by its file, or by its name if it is one of the kernel's own."""
@@ -125,7 +130,36 @@ def suspicions(vm: Machine) -> Rows[Suspicion]:
         if modules is not None and Counter(modules) in (Counter(before.modules), Counter(outside.modules)):
             break
     word = _send_word(vm, mark, printed)
+    outside = settled(vm, outside)
     return compare(vm._expected, outside, Answers(modules, taint, word), vm.reports())
+
+
+def settled(vm: Machine, seen: Outside | None = None) -> Outside:
+    """Return what stands in the machine's memory, once a fault that the log tells of has left its mark there.
+
+    The kernel prints an oops or a warning first and sets its taint at the end, so who looks in between sees a fault
+    that seems to be made up. What still does not go together after three seconds is; a panic, which ends the machine,
+    gets ten, since it has much to print.
+
+    Args:
+        vm: the machine.
+        seen: what was seen last, which is good enough if the log tells nothing else.
+
+    Raises:
+        MachineLost: it ended, or is not running.
+    """
+    outside, start = seen or vm.outside(), time.monotonic()
+    while True:
+        told = parse_reports(vm.dmesg(), modules=outside.modules)
+        patience = _PANIC_SECONDS if any(report.deadly for report in told) else _MARK_SECONDS
+        marked = not any(one.kind == "false-report" for one in _reports(outside.taint, list(told)))
+        if marked or len(told) == vm._expected.unmarked:
+            return outside
+        if time.monotonic() - start > patience:
+            vm._expected.unmarked = len(told)
+            return outside
+        aio.call(vm._running().console.reach(float("inf"), _BETWEEN_LOOKS))
+        outside = vm.outside()
 
 
 def _taint_of(file: ModuleFile) -> Taint:
@@ -170,7 +204,10 @@ def _reports(taint: Taint, reports: list[Report]) -> Iterator[Suspicion]:
     """Hold the log against the taint that each fault leaves in memory; a panic leaves no machine to ask."""
     oops = next((report for report in reports if report.oops), None)
     if oops and "D" not in taint:
-        yield Suspicion("false-report", f"the log tells of {oops.title!r}, which sets the taint D; it is not set")
+        sign = (
+            "after which no machine goes on; this one does" if oops.deadly else "which sets the taint D; it is not set"
+        )
+        yield Suspicion("false-report", f"the log tells of {oops.title!r}, {sign}")
     warning = next((report for report in reports if report.kind == "warning"), None)
     if warning and "W" not in taint:
         yield Suspicion("false-report", f"the log tells of {warning.title!r}, which sets the taint W; it is not set")

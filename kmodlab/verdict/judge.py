@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from kmodlab.errors import BuildError, ModuleLoadError
-from kmodlab.machine.hang import Stall
+from kmodlab.machine.stall import Stall, hang_report, manner_of
 from kmodlab.records.kmsg import KernelLog, KmsgRecord
 from kmodlab.records.report import Report, Where
 from kmodlab.records.table import format_bytes
@@ -41,7 +40,7 @@ def judge(name: str, evidence: Evidence) -> Verdict:
         evidence: all of it.
     """
     found = sorted(_findings(evidence), key=lambda finding: _rank(finding.kind))
-    main = found[0] if found and found[0].kind in ORDER else _clean(evidence)
+    main = found[0] if found and found[0].kind in ORDER else _clean(evidence, any(one.failing for one in found))
     rest = tuple(finding for finding in found if finding is not main)
     return Verdict(
         verdict=main.kind,  # type: ignore[arg-type]
@@ -64,17 +63,23 @@ def judge(name: str, evidence: Evidence) -> Verdict:
 
 
 def _hang(evidence: Evidence) -> Iterator[Report]:
-    if evidence.stall and evidence.stall_report and evidence.stall.trace:
-        yield dataclasses.replace(evidence.stall_report, title=_stall_title(evidence.stall, evidence.stall_report))
+    if evidence.stall and evidence.stall.trace:
+        yield _hang_of(evidence.stall, evidence)
+
+
+def _hang_of(stall: Stall, evidence: Evidence) -> Report:
+    return evidence.stall_report or hang_report(stall, ())
 
 
 def _rank(kind: str) -> int:
     return ORDER.index(kind) if kind in ORDER else len(ORDER)
 
 
-def _clean(evidence: Evidence) -> Finding:
+def _clean(evidence: Evidence, failing: bool) -> Finding:
     what = "loaded, used and unloaded" if evidence.execs else "loaded and unloaded"
     subject = evidence.modules[0] if len(evidence.modules) == 1 else f"{len(evidence.modules)} modules"
+    if failing:
+        return Finding("clean", f"{subject}: the kernel has nothing to complain about, but something else fell short")
     return Finding("clean", f"{subject}: {what}, and the kernel has nothing to complain about")
 
 
@@ -89,7 +94,7 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
     if evidence.load_error:
         yield _load_error(evidence.load_error, "note" if fatal else "load-error")
     if evidence.stall and evidence.stalled:
-        yield _stall(evidence.stall, evidence.stalled, evidence.stall_report)
+        yield _stall(evidence.stall, evidence.stalled, _hang_of(evidence.stall, evidence))
     for report, kind in zip(evidence.reports, kinds, strict=True):
         yield Finding(kind, report.title, report.explanation, report.where, evidence="console")
     yield from _remarks(evidence.log)
@@ -107,10 +112,11 @@ def _findings(evidence: Evidence) -> Iterator[Finding]:
 def _stands_for(report: Report, evidence: Evidence) -> str:
     """What a report means in the light of the rest: who writes to the log can print any report.
 
-    An oops leaves a mark in the kernel's memory, which the host reads by itself; without it nothing has died.
+    An oops leaves a mark in the kernel's memory, which the host reads by itself, and a panic ends the machine; without
+    either nothing has died.
     """
-    unmarked = evidence.taint_source == "host" and not evidence.ended and "die" not in evidence.taint
-    return "distrust" if unmarked and report.oops and not report.deadly else stands_for(report)
+    lives = evidence.taint_source == "host" and not evidence.ended and not evidence.stall
+    return "distrust" if lives and report.oops and "die" not in evidence.taint else stands_for(report)
 
 
 def _remarks(log: Sequence[KmsgRecord]) -> Iterator[Finding]:
@@ -150,46 +156,9 @@ def _gone(how: str) -> Finding:
     return Finding("oopsed", "the machine was reset", words, evidence="host")
 
 
-def _stall(stall: Stall, step: Step, report: Report | None) -> Finding:
-    _, advice = _manner(stall)
-    where = report.where if report else None
+def _stall(stall: Stall, step: Step, report: Report) -> Finding:
     source: Source = "guest" if stall.answered else "host"
-    return Finding("hung", f"{_stall_title(stall, report)}, {step}", advice, where, evidence=source)
-
-
-def _stall_title(stall: Stall, report: Report | None) -> str:
-    manner, _ = _manner(stall)
-    inner = stall.culprit or (stall.trace[0] if stall.trace else None)
-    function = report.where.function if report and report.where else inner.function if inner else ""
-    return f"{manner} in {function}" if function else manner
-
-
-def _manner(stall: Stall) -> tuple[str, str]:
-    """What kind of hang it is, and what to look for."""
-    if stall.lock:
-        return "deadlock on a spinlock", (
-            "It waits for a spinlock that is never released: one that this same processor holds already, or that a "
-            "path left locked. Take each lock once, and release it on every path."
-        )
-    if stall.manner == "spinning" and stall.interrupts_off:
-        return "endless loop with interrupts off", (
-            "The processor was running with interrupts off and heard nothing any more. Check what ends the loop, and "
-            "keep parts with interrupts off short."
-        )
-    if stall.manner == "spinning":
-        return "endless loop", (
-            "It was running on a processor all the time. Check what ends the loop: a condition that never comes true, "
-            "a counter that wraps, a list that leads back into itself."
-        )
-    if stall.manner == "sleeping":
-        return "sleeping for ever", (
-            "It waits for something that never comes: a completion, an event, a mutex that somebody holds, a thread "
-            "that does not end. Look at what that line waits for, and who should provide it."
-        )
-    return "the machine no longer answers", (
-        "No processor reacts any more, and not even an NMI could show where they are. Look for loops with interrupts "
-        "off, and for memory that was overwritten."
-    )
+    return Finding("hung", f"{report.title}, {step}", manner_of(stall)[1], report.where, evidence=source)
 
 
 def _leaks(leaks: Sequence[Leak]) -> Finding:

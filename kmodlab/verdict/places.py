@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Which module comes first, and which line of the source a hang or a leak belongs to."""
+"""Which module comes first, and which line of the source a report or a leak belongs to."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from collections.abc import Iterable, Sequence
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.lines import ModuleCode, with_lines
 from kmodlab.errors import HostSetupError, RecordParseError, SandboxError
-from kmodlab.machine.hang import Stall
 from kmodlab.records import symbols
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Allocation
@@ -19,7 +17,7 @@ from kmodlab.records.report.frames import bare_name
 from kmodlab.records.table import format_bytes
 from kmodlab.verdict.record import Leak
 
-__all__ = ["hang_report", "leaks_of", "load_order", "needed", "reports_in"]
+__all__ = ["leaks_of", "load_order", "needed", "reports_in"]
 
 
 def load_order(modules: Sequence[ModuleArtifact]) -> tuple[ModuleArtifact, ...]:
@@ -67,12 +65,6 @@ def reports_in(records: Sequence[KmsgRecord], modules: Sequence[ModuleArtifact])
 def _place(trace: tuple[Frame, ...], module: str) -> Report:
     function = next((frame.function for frame in trace if frame.module == module), "")
     return Report("place", "", bare_name(function), module, trace=trace)
-
-
-def hang_report(stall: Stall, modules: Sequence[ModuleArtifact]) -> Report:
-    """Return where a task hangs as a report of kind ``hang``, with the lines of the modules' source."""
-    place = _place(stall.trace, stall.culprit.module if stall.culprit else "")
-    return dataclasses.replace(_lined([place], modules)[0], kind="hang", task=stall.task)
 
 
 def leaks_of(live: Iterable[Allocation], modules: Sequence[ModuleArtifact]) -> tuple[Leak, ...]:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.errors import BuildError, ModuleLoadError
-from kmodlab.machine.hang import Stall
+from kmodlab.machine.stall import Stall
 from kmodlab.records.kmsg import KernelLog, KmsgRecord
 from kmodlab.records.report import Report, Where
 from kmodlab.records.taint import Taint

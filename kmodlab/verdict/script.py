@@ -11,26 +11,28 @@ from dataclasses import dataclass
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.lines import ModuleCode
 from kmodlab.errors import KmodlabError, MachineError, MachineLost, ModuleLoadError, UsageError
 from kmodlab.guest.channel import TaskResult
 from kmodlab.guest.session import LoadResult
 from kmodlab.machine import ledger, refusals
 from kmodlab.machine.clone import HOME
 from kmodlab.machine.emulator import lost_error
-from kmodlab.machine.hang import Stall, watch
+from kmodlab.machine.hang import SEARCH
 from kmodlab.machine.leftovers import leftovers, look_around
 from kmodlab.machine.machine import Machine
+from kmodlab.machine.stall import HANG_LIMIT, Stall, hang_report
+from kmodlab.machine.trust import settled
 from kmodlab.records.kmsg import KmsgRecord
 from kmodlab.records.ledger import Ledger
 from kmodlab.records.leftovers import Surroundings
 from kmodlab.records.report import parse_reports
 from kmodlab.records.taint import Taint
-from kmodlab.verdict.places import hang_report, leaks_of, needed, reports_in
+from kmodlab.verdict.places import leaks_of, needed, reports_in
 from kmodlab.verdict.record import Evidence, ExecResult, Finding, Leak, Source, Step
 
 __all__ = ["Script", "Wishes"]
 
-_SEARCH = 0.2  # of a step's time, what the search for a hang's place may take
 _LATER = 1.0  # seconds in which what a module left running may still show itself after it has gone
 _OUTPUT = 1 << 20
 # What a module uses that leaves something running: only then is there something to wait for.
@@ -54,7 +56,7 @@ class Wishes:
     """
 
     lines: tuple[str, ...] = ()
-    timeout: float = 10.0
+    timeout: float = HANG_LIMIT
     memory: int | None = None
     cpus: int | None = None
     ledger: bool = True
@@ -125,6 +127,8 @@ class Script:
                 self._through(vm)
         finally:
             records = tuple(vm.dmesg())
+            if not self._stall and not self._ended and vm._emulator and vm._emulator.lost == "panic":
+                self._ended = "panic"
             vm.kill()
         judged = records[: self._log_end]
         return self._evidence(records if self._stall else judged, judged)
@@ -181,7 +185,7 @@ class Script:
         done = self._step(vm, Step("load", module.name), argv, stdin=module.path.read_bytes())
         self._stop_at_damage(vm, mark)
         if done is not None and done.exit_status != 0:
-            answer = _answer(done)
+            answer = LoadResult.of(done)
             log = vm.dmesg(since=mark)
             raise refusals.load_refused(module.name, answer, log, file=module.file, release=self._kernel.release)
         self._loaded.append(module)
@@ -214,7 +218,7 @@ class Script:
             return
         rows = vm.lsmod()
         row = next((row for row in rows if row.name == module.name), None)
-        title, _, advice = str(refusals.unload_refused(module.name, _answer(done), rows)).partition("; ")
+        title, _, advice = str(refusals.unload_refused(module.name, LoadResult.of(done), rows)).partition("; ")
         if row is not None and row.permanent:
             self._notes.append(Finding("note", f"{module.name} has no module_exit, so it stays", failing=False))
         elif row is not None and row.refcount and not row.holders and not self._mounted(vm):
@@ -246,16 +250,11 @@ class Script:
 
     def _step(self, vm: Machine, step: Step, argv: Sequence[str], stdin: bytes = b"") -> TaskResult | None:
         """Do one thing in the guest under a time limit; return None for a line that did not end by its own fault."""
-        assert vm._emulator and vm._session
         end = len(vm.dmesg())
-        limit = self._wishes.timeout * (1 - _SEARCH)
-        own = self._names
-        watched = watch(
-            vm._emulator, vm._session.channel, argv, limit=limit, own=own, stdin=stdin, output_limit=_OUTPUT
-        )
+        limit = self._wishes.timeout * (1 - SEARCH)
+        watched = vm._watch(argv, limit=limit, own=self._names, stdin=stdin, output_limit=_OUTPUT)
         self.starved = self.starved or watched.pulse.starved
         if watched.result is not None:
-            vm._await_log(watched.result.log_time)
             return watched.result
         stall = watched.stall
         assert stall is not None
@@ -271,8 +270,15 @@ class Script:
         """End the trial at a fault that damages the kernel: whatever comes after says nothing."""
         if vm.state.value == "lost":
             raise MachineLost("use machine: it is gone", reason="ended")
-        if any(report.oops for report in parse_reports(vm.dmesg(since=mark), modules=self._names)):
+        told = parse_reports(vm.dmesg(since=mark), modules=self._names)
+        if any(report.oops for report in told) and not self._made_up(vm):
             raise _Stop
+
+    def _made_up(self, vm: Machine) -> bool:
+        """Whether a fault that the log tells of left no mark in memory: then it only tells, and the trial goes on."""
+        with contextlib.suppress(KmodlabError, TimeoutError):
+            return "die" not in settled(vm).taint
+        return False
 
     def _wait_for_what_is_left(self, vm: Machine) -> None:
         if self._loaded or not any(symbol in _DEFERRED for one in self._modules for symbol in one.file.imports):
@@ -313,7 +319,7 @@ class Script:
         """Read the kernel's taint in the machine's memory, so that nobody in the guest is asked."""
         if self._taint[1] == "guest":
             with contextlib.suppress(KmodlabError, TimeoutError):
-                self._taint = (vm.outside().taint, "host")
+                self._taint = (settled(vm).taint, "host")
 
     def _compare_witnesses(self, vm: Machine) -> None:
         """Note where what the guest says does not go with what the host knows and sees by itself."""
@@ -350,7 +356,7 @@ class Script:
             load_error=self._load_error,
             stall=stall,
             stalled=step,
-            stall_report=hang_report(stall, self._modules) if stall else None,
+            stall_report=hang_report(stall, map(ModuleCode.from_artifact, self._modules)) if stall else None,
             ended=self._ended,
             reports=reports_in(judged, self._modules),
             taint=self._taint[0].beyond_expected,
@@ -369,9 +375,3 @@ class Script:
             yield
         finally:
             self._seconds[name] = self._seconds.get(name, 0.0) + time.monotonic() - start
-
-
-def _answer(done: TaskResult) -> LoadResult:
-    status = done.exit_status
-    signal = -status if status is not None and status < 0 else 0
-    return LoadResult(done.errno, signal, done.timed_out, done.stuck, done.seconds, done.log_time)

@@ -10,6 +10,7 @@
 - ``line``: ``none`` if no line of the module is to blame, ``either`` if the one that is marked may be named or none.
   Left out, it is a line that ends in ``/* HERE */``; if there are several, any of them;
 - ``finding``: a regular expression that is found in the title of a finding;
+- ``failing``: the kind of a finding that fails the module, although the verdict by itself may be clean;
 - ``parameters``, and ``exec``: lines for the guest's shell while the module is loaded;
 - ``leaks``: all memory that is lost: ``size`` in bytes, ``line = "HERE"``, and ``count`` if it is lost more than once;
 - ``kernels``: the kernels that behave so;
@@ -28,7 +29,8 @@ __all__ = ["FOLDER", "Fault", "faults", "table"]
 FOLDER = Path(__file__).parent
 _MARK = re.compile(r"/\* HERE \*/$")
 _KEYS = {
-    *("summary", "verdict", "title", "function", "line", "finding", "parameters", "exec", "leaks", "kernels", "fast"),
+    *("summary", "verdict", "title", "function", "line", "finding", "failing", "parameters", "exec", "leaks"),
+    *("kernels", "fast"),
 }
 
 
@@ -45,6 +47,7 @@ class Fault:
         lines: pairs (file, line) that end in ``/* HERE */``.
         line: ``here``, ``none`` or ``either``.
         finding: expression for the title of a finding, or None.
+        failing: kind of a finding that fails it, or None.
         parameters: of the module.
         exec: lines for the guest's shell.
         leaks: size of each object that is lost, or None where that is not looked at.
@@ -60,6 +63,7 @@ class Fault:
     lines: tuple[tuple[str, int], ...]
     line: str
     finding: str | None
+    failing: str | None
     parameters: dict[str, int | str]
     exec: tuple[str, ...]
     leaks: tuple[int, ...] | None
@@ -89,6 +93,7 @@ class Fault:
             lines=lines,
             line=said.get("line", "none" if quiet else "here"),
             finding=said.get("finding"),
+            failing=said.get("failing"),
             parameters=said.get("parameters", {}),
             exec=tuple(said.get("exec", ())),
             leaks=None if leaks is None else tuple(one["size"] for one in leaks for _ in range(one.get("count", 1))),

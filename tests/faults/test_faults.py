@@ -27,19 +27,24 @@ def cases() -> list[Any]:
 @pytest.mark.machine
 @pytest.mark.parametrize("fault", cases())
 def test_verdict(frozen: KernelBuild, fault: Fault) -> None:
-    said = try_module(fault.folder, fault.parameters, fault.exec, kernel=frozen).to_dict()
+    verdict = try_module(fault.folder, fault.parameters, fault.exec, kernel=frozen)
+    said = verdict.to_dict()
     shown = f"{said['title']}\n" + "\n".join(str(finding) for finding in said["findings"])
     assert said["verdict"] == fault.verdict, shown
     if fault.title:
         assert re.search(fault.title, said["title"], re.IGNORECASE), shown
     if fault.finding:
         assert any(re.search(fault.finding, one["title"], re.IGNORECASE) for one in said["findings"]), shown
+    if fault.failing:
+        assert any(one["kind"] == fault.failing and one["failing"] for one in said["findings"]), shown
+    assert verdict.exit_status == (fault.verdict != "clean" or fault.failing is not None), shown
     assert_place(fault, said["where"])
     if fault.leaks is not None:
         assert_leaks(fault, said["leaks"])
     if fault.verdict == "clean":
         assert [one["exit_status"] for one in said["exec"]] == [0] * len(fault.exec), said["exec"]
-        assert not said["reports"] and not said["leaks"]
+        assert not said["leaks"]
+        assert fault.failing or not said["reports"]
 
 
 def assert_place(fault: Fault, where: dict[str, Any] | None) -> None:

@@ -16,7 +16,9 @@ import pytest
 import kmodlab
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.errors import CommandTimeout, KernelHang, MachineLost
 from kmodlab.machine.hang import Watched, watch
+from kmodlab.machine.machine import State
 from kmodlab.machine.pulse import Pulse, threads
 from kmodlab.resources import resource
 from kmodlab.verdict.trial import try_module
@@ -83,6 +85,62 @@ def test_a_hang_is_found_with_its_line(frozen: KernelBuild, how: str, at: str) -
     assert verdict.where.line in lines_of(how)
     assert verdict.reports[0].kind == "hang"
     assert verdict.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    ("how", "at", "lost"),
+    [
+        ("loop", "init", True),
+        ("sleep", "exit", True),
+        ("interrupts", "read", True),
+        ("signal", "read", False),
+        pytest.param("deadlock", "exit", True, marks=pytest.mark.slow),
+        pytest.param("everywhere", "init", True, marks=pytest.mark.slow),
+        pytest.param("signal", "init", False, marks=pytest.mark.slow),
+    ],
+)
+def test_a_machine_says_what_hangs_in_it(
+    machine: kmodlab.Machine, module: ModuleArtifact, how: str, at: str, lost: bool
+) -> None:
+    """As in a trial, wherever a module is used; a machine of no more use is stopped, and the next one is fresh."""
+    machine.patience = 4
+    with pytest.raises(KernelHang) as caught:
+        machine.insmod(module, how=how, at=at)
+        if at == "read":
+            machine.run("echo before; cat /dev/hangs", timeout=3)
+        machine.rmmod("hangs")
+    error = caught.value
+    done = {"init": "insmod hangs.ko", "read": "run echo before; cat /dev/hangs", "exit": "rmmod hangs"}[at]
+    assert str(error).startswith(f"{done}: {WORDS[how]} in {FUNCTIONS[how]} at hangs.c:")
+    assert error.report.kind == "hang"
+    assert error.report.where
+    assert error.report.where.line in lines_of(how)
+    assert error.stdout == ("before\n" if at == "read" else "")
+    assert error.stuck == lost
+    assert not any("backtrace" in record.text for record in error.records)
+    if lost:
+        assert machine.state is State.LOST
+        assert machine.dmesg()
+        with pytest.raises(MachineLost, match="no longer answers"):
+            machine.lsmod()
+        machine.reset()
+    assert machine.run("echo here").stdout == "here\n"
+
+
+def test_a_hang_is_not_the_oops_that_was_expected(machine: kmodlab.Machine, module: ModuleArtifact) -> None:
+    machine.patience = 3
+    with pytest.raises(AssertionError, match="no fault, but a hang: insmod"), machine.expect_oops():
+        machine.insmod(module, how="interrupts", at="init")
+
+
+def test_a_command_that_takes_long_leaves_the_log_alone(machine: kmodlab.Machine) -> None:
+    before = len(machine.dmesg())
+    with pytest.raises(CommandTimeout, match="give it a longer timeout") as caught:
+        machine.run("echo begun; sleep 600", timeout=0.5)
+    assert not isinstance(caught.value, KernelHang)
+    assert caught.value.stdout == "begun\n"
+    assert len(machine.dmesg()) == before
+    assert machine.run("pgrep -c sleep || true").stdout == "0\n"
 
 
 def run(vm: kmodlab.Machine, line: str, limit: float) -> Watched:

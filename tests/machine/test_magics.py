@@ -21,6 +21,7 @@ from kmodlab.errors import (
     CommandError,
     CommandTimeout,
     CompileError,
+    KernelHang,
     KernelOops,
     MachineLost,
     MachineStateError,
@@ -257,6 +258,23 @@ def test_a_time_limit_ends_shell_lines(cell: Cell) -> None:
     assert isinstance(error, CommandTimeout)
     assert "\n" not in str(error)
     assert value(cell("%guest pgrep -c sleep || true")).stdout == "0\n"
+
+
+HANG = FIRST.replace("return n < 0 ? -ENODEV : 0;", "while (n)\n\t\tcpu_relax();\n\treturn 0;")
+
+
+def test_a_hang_is_told_with_its_line_and_the_next_cell_has_a_fresh_machine(cell: Cell) -> None:
+    value(cell(f"%%kmod first\n{HANG}"))
+    value(cell("%lsmod"))
+    value(cell("vm.patience = 4"))
+    outcome = cell("%insmod first")
+    error = failure(outcome)
+    assert isinstance(error, KernelHang)
+    assert str(error).startswith("insmod first.ko: endless loop in first_init at In[")
+    assert "cpu_relax();" in bundles(outcome[1])
+    result, captured = cell("%insmod hello")
+    assert result.result.name == "hello"
+    assert "this is a fresh one" in bundles(captured)
 
 
 def test_the_machine_is_told_of_paused_resumed_and_replaced(cell: Cell, shell: InteractiveShell) -> None:

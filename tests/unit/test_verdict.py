@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.errors import CompileError, ModuleLoadError
-from kmodlab.machine.hang import Stall, backtraces
+from kmodlab.machine.hang import backtraces
+from kmodlab.machine.stall import Stall
 from kmodlab.records.kmsg import parse_console
 from kmodlab.records.report import Frame, Report, Where
 from kmodlab.records.taint import Taint
@@ -215,6 +216,37 @@ def test_backtraces_of_processors() -> None:
     assert stall.trace[0].exact
     assert stall.culprit == stall.trace[0]
     assert not backtraces([], ("hangs",))
+
+
+INTERRUPTED = """\
+<4>[   25.979468] NMI backtrace for cpu 0
+<4>[   25.979468] CPU: 0 PID: 149 Comm: kmodlab-agent Tainted: G           OE      6.1.0-56-amd64 #1  Debian 6.1.192-2
+<4>[   25.979468] RIP: 0010:poll_device+0x9/0x18 [loop_timer]
+<4>[   25.979468] RSP: 0018:ffffc90000003ea8 EFLAGS: 00000246
+<4>[   25.979468] Call Trace:
+<4>[   25.979468]  <IRQ>
+<4>[   25.979468]  call_timer_fn+0x24/0x130
+<4>[   25.979468]  ? 0xffffffffc02a3000
+<4>[   25.979468]  sysvec_apic_timer_interrupt+0x6e/0x90
+<4>[   25.979468]  </IRQ>
+<4>[   25.979468]  <TASK>
+<4>[   25.979468]  asm_sysvec_apic_timer_interrupt+0x16/0x20
+<4>[   25.979468] RIP: 0010:do_dentry_open+0x266/0x410
+<4>[   25.979468] RSP: 0018:ffffc900004eb7d8 EFLAGS: 00000086
+<4>[   25.979468]  ? ovl_llseek+0x140/0x140 [overlay]
+<4>[   25.979468]  path_openat+0xb7d/0x1260
+<4>[   25.979468] RIP: 0033:0x40d88b
+<4>[   25.979468]  </TASK>
+"""
+"""Of the module loop_timer in tests/faults, Debian's 6.1.0-56-amd64: a timer's callback that came upon execve(2)."""
+
+
+def test_a_backtrace_begins_where_the_processor_is_and_not_what_was_interrupted() -> None:
+    (stall,) = backtraces(parse_console(INTERRUPTED), ("loop_timer",))
+    assert stall.culprit == stall.trace[0]
+    assert stall.trace[0].function == "poll_device"
+    assert [frame.function for frame in stall.trace[-2:]] == ["do_dentry_open", "path_openat"]
+    assert not stall.interrupts_off
 
 
 @given(st.text())
