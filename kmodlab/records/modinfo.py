@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from kmodlab.records.elf import ModuleFile
+from kmodlab.records.elf import ModuleFile, Section
 from kmodlab.records.table import Column, Rows
 
 __all__ = ["ModInfo", "ModuleParameter"]
@@ -47,6 +47,7 @@ class ModInfo:
         intree: true if it was built with the kernel itself.
         signed: true if a signature is appended.
         parameters: what can be given when it is loaded.
+        sections: those that are given memory when it is loaded, the largest first.
     """
 
     filename: str
@@ -63,6 +64,7 @@ class ModInfo:
     intree: bool
     signed: bool
     parameters: Rows[ModuleParameter]
+    sections: Rows[Section] = field(default_factory=Rows)
 
     @classmethod
     def from_file(cls, file: ModuleFile, filename: str = "") -> ModInfo:
@@ -82,6 +84,7 @@ class ModInfo:
             intree=bool(file.info("intree")),
             signed=file.signed,
             parameters=Rows(_parameters(file), caption="Parameters", columns=ModuleParameter.COLUMNS),
+            sections=Rows(_sections(file), caption=f"Sections of {file.name}.ko", columns=Section.COLUMNS),
         )
 
     @property
@@ -126,6 +129,10 @@ class _Field:
     text: str
 
     COLUMNS: ClassVar[tuple[Column, ...]] = (Column("name", "field"), Column("text", "value"))
+
+
+def _sections(file: ModuleFile) -> list[Section]:
+    return sorted((one for one in file.sections if one.size), key=lambda one: (-one.size, one.name))
 
 
 def _parameters(file: ModuleFile) -> Iterator[ModuleParameter]:
