@@ -319,8 +319,8 @@ class Clone:
 
     def _lost(self) -> MachineLost:
         self._state = State.LOST
-        emulator = self._running()
-        error = lost_error(emulator.lost or ("hung" if self._silent else "killed"))
+        # A guest that fell silent may have panicked since, at our own NMI.
+        error = lost_error("hung" if self._silent else self._running().lost or "killed")
         error.records = tuple(self._records())
         return error
 
@@ -341,7 +341,7 @@ class Clone:
                 self._await_log(watched.result.log_time)
         return watched
 
-    def _hang(self, what: str, watched: Watched, seconds: float, before: int) -> KernelHang:
+    def _hang(self, what: str, watched: Watched, seconds: float, before: int) -> KernelHang | MachineLost:
         """The error for what never ends; a machine of no more use is stopped, so that it costs nothing, and lost."""
         stall = watched.stall
         assert stall is not None
@@ -350,6 +350,10 @@ class Clone:
                 aio.call(self._running().pause(), timeout=10)
             self._silent, self._state = True, State.LOST
         records = self._records(before)[: max(0, stall.log_end - before)]
+        if stall.manner == "silent":
+            lost = lost_error("hung")
+            lost.records = tuple(records)
+            return lost
         return hang_error(what, stall, self._code.values(), seconds, watched.printed, records)
 
     def _await_log(self, log_time: float) -> None:

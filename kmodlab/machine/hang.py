@@ -42,6 +42,7 @@ _PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a qu
 _PATIENT_WALL = 6.0  # the limit is over at the latest after so many times its length, whatever the host did
 _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - not syncing: (?:NMI|Hard LOCKUP)")
 _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
+_IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
 _TASK = re.compile(r"CPU: \d+ PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
 
@@ -189,7 +190,8 @@ async def _by_nmi(emulator: Emulator, pulse: Pulse, own: tuple[str, ...]) -> Sta
     with contextlib.suppress(TimeoutError):
         await _within(pulse, printed(), 3.0)
     found = backtraces(emulator.console.since(before), own, answered=False)
-    return min(found, key=lambda stall: stall.depth, default=Stall("silent", answered=False, own=own))
+    busy = [stall for stall in found if not (stall.trace and _IDLE.match(stall.trace[0].function))]
+    return min(busy, key=lambda stall: stall.depth, default=Stall("silent", answered=False, own=own))
 
 
 def backtraces(records: Sequence[KmsgRecord], own: tuple[str, ...], *, answered: bool = True) -> list[Stall]:

@@ -17,6 +17,7 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.config import settings
 from kmodlab.errors import KernelOops, MachineLost
 from kmodlab.machine.machine import Machine
+from kmodlab.progress import say
 
 __all__ = ["Sample", "growth", "soak"]
 
@@ -78,8 +79,9 @@ def soak(cycles: int, every: int) -> Iterator[Sample]:
         try:
             vm.start()
             ends[cycle % len(ends)](vm, module)
-        except Exception:
+        except Exception as error:
             failures += 1
+            say(f"soak: cycle {cycle}: {type(error).__name__}: {error}")
         finally:
             vm.kill()
         if cycle % every == 0 or cycle == cycles:

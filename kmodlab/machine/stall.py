@@ -105,8 +105,8 @@ def manner_of(stall: Stall) -> tuple[str, str]:
             "that does not end. Look at what that line waits for, and who should provide it."
         )
     return "the machine no longer answers", (
-        "No processor reacts any more, and not even an NMI could show where they are. Look for loops with interrupts "
-        "off, and for memory that was overwritten."
+        "Not even an NMI, sent from outside, could show what it is at. Look for loops with interrupts off, and for "
+        "memory that was overwritten."
     )
 
 
