@@ -5,9 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,22 +16,22 @@ from kmodlab.build.build import build
 from kmodlab.build.diagnostics import Diagnostic, as_seen
 from kmodlab.build.kbuild import kbuild
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.build.sandbox import Job, choose
 from kmodlab.build.source import ModuleSource
 from kmodlab.config import settings
-from kmodlab.errors import BuildError, SandboxError
+from kmodlab.errors import BuildError, HostSetupError, SandboxError
 from kmodlab.host.kernels import ensure_kernel
 from kmodlab.verdict.judge import judge
 from kmodlab.verdict.places import load_order
 from kmodlab.verdict.probe import Absurd, InUse
 from kmodlab.verdict.record import ORDER, Evidence, Finding, Verdict, Word
 from kmodlab.verdict.script import Wishes
+from kmodlab.verdict.style import checkpatch
 from kmodlab.verdict.trial import try_artifact
 
 __all__ = ["Check", "Checked", "check_module"]
 
 ROUNDS = 5
-_CHECKPATCH = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+): (?P<severity>ERROR|WARNING|CHECK):\s*(?P<message>.*)$")
+_INJECTION = ("CONFIG_FAULT_INJECTION", "CONFIG_FAILSLAB", "CONFIG_FAULT_INJECTION_DEBUG_FS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +210,10 @@ def _look_at_source(code: ModuleSource, kernel: KernelBuild, report: _Report) ->
         report.diagnostics("sparse", fresh, "no complaint")
     else:
         report.not_run["sparse"] = "it is not installed here: apt-get install sparse"
-    script = _checkpatch_of(kernel)
-    if script is None:
-        why = "checkpatch.pl comes with the kernel's source package only, which is not at hand: apt-get install "
-        report.not_run["checkpatch"] = f"{why}linux-source"
-    else:
-        report.diagnostics("checkpatch", list(_checkpatch(code, script)), "no complaint")
+    try:
+        report.diagnostics("checkpatch", checkpatch(code, kernel), "no complaint")
+    except (HostSetupError, SandboxError) as error:
+        report.not_run["checkpatch"] = str(error).partition(": ")[2] or str(error)
 
 
 def _make(code: ModuleSource, kernel: KernelBuild, variables: tuple[str, ...]) -> list[Diagnostic]:
@@ -224,28 +221,6 @@ def _make(code: ModuleSource, kernel: KernelBuild, variables: tuple[str, ...]) -
     made = kbuild(code, kernel, timeout=settings().build_timeout, variables=variables)
     found = (one for one in as_seen(made.diagnostics, code) if one.severity != "note")
     return list({(one.file, one.line, one.message): one for one in found}.values())
-
-
-def _checkpatch_of(kernel: KernelBuild) -> Path | None:
-    """The kernel's style checker, where a source tree lies unpacked."""
-    patterns = ("usr/src/*/scripts/checkpatch.pl", "usr/lib/linux-kbuild-*/scripts/checkpatch.pl")
-    found = [path for root in (kernel.root, Path("/")) for pattern in patterns for path in root.glob(pattern)]
-    return next(iter(sorted(found)), None)
-
-
-def _checkpatch(code: ModuleSource, script: Path) -> Iterator[Diagnostic]:
-    files = {name: data for name, data in code.files.items() if name.endswith((".c", ".h"))}
-    job = Job(
-        "check the style",
-        ("perl", "/checkpatch/checkpatch.pl", "--no-tree", "--strict", "--terse", "--no-summary", "-f", *files),
-        files,
-        binds=((script.parent, Path("/checkpatch")),),
-        env={"LC_ALL": "C"},
-    )
-    for line in choose().run(job).output.splitlines():
-        if found := _CHECKPATCH.match(line):
-            file, number = code.place(found["file"], int(found["line"]))
-            yield Diagnostic(file, number, None, "warning", f"{found['severity'].lower()}: {found['message']}")
 
 
 # -- The machine ------------------------------------------------------------------------------------------------------
@@ -330,10 +305,13 @@ def _in_use(
 
 
 def _faults(kernel: KernelBuild, report: _Report) -> None:
+    """Say why no allocation is made to fail: what of it this kernel was built without."""
     text = ""
     with contextlib.suppress(OSError):
         text = kernel.config.read_text()
-    if "CONFIG_FAILSLAB=y" in text and "CONFIG_FAULT_INJECTION_DEBUG_FS=y" in text:
-        report.not_run["fault-injection"] = "this kernel offers it, kmodlab does not use it yet"
+    missing = [option for option in _INJECTION if f"\n{option}=y\n" not in f"\n{text}\n"]
+    if missing:
+        why = f"{kernel.release} is built without {', '.join(missing)}, so no allocation can be made to fail"
     else:
-        report.not_run["fault-injection"] = "this kernel is built without it (CONFIG_FAILSLAB)"
+        why = "this kernel offers it, kmodlab does not use it yet"
+    report.not_run["fault-injection"] = why

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +21,12 @@ import pytest
 import kmodlab
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.errors import KernelOops, UsageError
+from kmodlab.errors import HostSetupError, KernelOops, UsageError
 from kmodlab.resources import resource
 from kmodlab.verdict.check import check_module
 from kmodlab.verdict.places import load_order
 from kmodlab.verdict.script import Script
+from kmodlab.verdict.style import checkpatch
 from kmodlab.verdict.trial import try_module
 
 pytestmark = [pytest.mark.machine, pytest.mark.build]
@@ -247,7 +252,44 @@ def test_check_finds_what_try_does_not(frozen: KernelBuild) -> None:
             text.splitlines().index("	if (size && ((what = *buffer) < 0))") + 1,
         )
     assert checked.exit_status == 1
-    assert "fault-injection" in dict(checked.not_run)
+    assert "is built without CONFIG_FAULT_INJECTION" in dict(checked.not_run)["fault-injection"]
+
+
+def source_package(folder: Path, script: str) -> Path:
+    """A kernel's root folder with a source package whose checkpatch.pl is this script."""
+    archive = folder / "usr/src/linux-source-6.1.tar.xz"
+    archive.parent.mkdir(parents=True)
+    content = script.encode()
+    member = tarfile.TarInfo("linux-source-6.1/scripts/checkpatch.pl")
+    member.size = len(content)
+    with tarfile.open(archive, "w:xz") as tar:
+        tar.addfile(member, io.BytesIO(content))
+    return folder
+
+
+def test_the_style_checker_of_an_archive_that_does_not_work_passes_nothing(kernel: KernelBuild, tmp_path: Path) -> None:
+    code = kmodlab.ModuleSource.from_text("demo", "int x;\n")
+    broken = dataclasses.replace(kernel, root=source_package(tmp_path / "a", "die 'no such module';\n"))
+    with pytest.raises(HostSetupError, match="no such module .*apt-get install perl"):
+        checkpatch(code, broken)
+    strict = 'print "demo.c:1: CHECK: say more\\n"; exit 1;\n'
+    (said,) = checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "b", strict)))
+    assert (said.file, said.line, said.message) == ("demo.c", 1, "check: say more")
+    assert checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "c", "exit 0;\n"))) == []
+
+
+def test_the_kernels_own_style_checker(kernel: KernelBuild) -> None:
+    """Needs the kernel's source package; says what it needs where that is not at hand."""
+    ugly = kmodlab.ModuleSource.from_text("demo", "// SPDX-License-Identifier: GPL-2.0\nint  f (int a){return(a);}\n")
+    tidy = kmodlab.ModuleSource.from_path(resource("lab_modules") / "hello")
+    try:
+        said = checkpatch(ugly, kernel)
+    except HostSetupError as error:
+        assert re.search(r"apt-get install linux-source-\d+\.\d+$", str(error))
+        pytest.skip(str(error))
+    assert {one.line for one in said} == {2}
+    assert any("space prohibited between function name" in one.message for one in said)
+    assert checkpatch(tidy, kernel) == []
 
 
 def kmodlab_command(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""The kernel's own style checker, ``checkpatch.pl``: where it is to be had, and what it says of a module's source."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from kmodlab.build.cache import Store
+from kmodlab.build.diagnostics import Diagnostic
+from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.sandbox import Job, choose
+from kmodlab.build.source import ModuleSource
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError
+
+__all__ = ["checkpatch"]
+
+_SCRIPT = "checkpatch.pl"
+_FILES = (_SCRIPT, "spelling.txt", "const_structs.checkpatch")
+_LARGEST = 4 << 20
+_LINE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+): (?P<severity>ERROR|WARNING|CHECK):\s*(?P<message>.*)$")
+
+
+def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
+    """Return what ``checkpatch.pl --no-tree --strict`` says of the C files of a module.
+
+    Raises:
+        HostSetupError: the script, or the Perl that it needs, is not at hand; the message says what to install.
+        SandboxError: it was stopped at a limit.
+    """
+    folder = _folder(kernel)
+    files = {name: data for name, data in code.files.items() if name.endswith((".c", ".h"))}
+    job = Job(
+        "check the style",
+        ("perl", f"/checkpatch/{_SCRIPT}", "--no-tree", "--strict", "--terse", "--no-summary", "-f", *files),
+        files,
+        binds=((folder, Path("/checkpatch")),),
+        env={"LC_ALL": "C"},
+    )
+    done = choose().run(job)
+    found = list(_diagnostics(done.output, code))
+    # 1 is its status for what it complains about; with any other, and for one without a complaint, it did not work.
+    if done.exit_status not in {0, 1} or (done.exit_status and not found):
+        said = (done.output.strip().splitlines() or ["it says nothing"])[0]
+        raise HostSetupError(f"run {_SCRIPT}: {said}; it needs all of Perl: apt-get install perl")
+    return found
+
+
+def _diagnostics(output: str, code: ModuleSource) -> Iterator[Diagnostic]:
+    for line in output.splitlines():
+        if found := _LINE.search(line):
+            file, number = code.place(found["file"], int(found["line"]))
+            yield Diagnostic(file, number, None, "warning", f"{found['severity'].lower()}: {found['message']}")
+
+
+def _folder(kernel: KernelBuild) -> Path:
+    """The folder that the script lies in: of an unpacked source tree, or taken out of a source package's archive.
+
+    Raises:
+        HostSetupError: there is neither.
+    """
+    version = ".".join(kernel.release.split(".")[:2]).partition("-")[0]
+    for root in (kernel.root, Path("/")):
+        if trees := sorted(root.glob(f"usr/src/*/scripts/{_SCRIPT}")):
+            return trees[-1].parent
+        archives = sorted(root.glob("usr/src/linux-source-*.tar.*"))
+        # The script hardly changes from one kernel to the next, so any will do, and the kernel's own is best.
+        archives.sort(key=lambda path: not path.name.startswith(f"linux-source-{version}.tar"))
+        for archive in archives:
+            with contextlib.suppress(tarfile.TarError, OSError, EOFError):
+                return _taken_out(archive)
+    raise HostSetupError(
+        f"find {_SCRIPT}: it comes with the kernel's source package only, which is not at hand; "
+        f"apt-get install linux-source-{version}"
+    )
+
+
+def _taken_out(archive: Path) -> Path:
+    """The cache's folder with the script out of an archive. The first time this takes some twenty seconds."""
+    facts = archive.stat()
+    key = hashlib.sha256(f"{archive.name} {facts.st_size} {facts.st_mtime_ns}".encode()).hexdigest()[:40]
+    store = Store(settings().cache / "style")
+    entry = store.get(key)
+    if entry is None:
+        files = {}
+        with tarfile.open(archive, "r|*") as tar:
+            for member in tar:
+                folder, _, name = member.name.rpartition("/")
+                if name in _FILES and folder.endswith("/scripts") and member.isfile() and member.size < _LARGEST:
+                    content = tar.extractfile(member)
+                    files[name] = content.read() if content else b""
+                    if len(files) == len(_FILES):
+                        break
+        if _SCRIPT not in files:
+            raise tarfile.ReadError(f"{archive} holds no {_SCRIPT}")
+        entry = store.put(key, files, {"archive": archive.name})
+    return entry.folder
