@@ -28,7 +28,7 @@ class ModuleArtifact:
         path: its ``.ko``, with debug information; it belongs to the cache: copy it, never write to it.
         checksum: of that file (SHA-256, hexadecimal).
         diagnostics: the warnings of its build, by the learner's files and lines.
-        how: ``kbuild`` if it was built now, ``cache`` if the same was built before.
+        how: ``kbuild`` or ``fast`` if it was built now, ``cache`` if the same was built before.
         seconds: how long this call took.
         release: of the kernel that it was built for.
         source: what it was built from.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a module's source to its ``.ko``: out of the cache if the same was built before, by kbuild if not."""
+"""From a module's source to its ``.ko``: from the cache, the quick way, or by kbuild."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from kmodlab.build.artifact import How, ModuleArtifact
 from kmodlab.build.cache import Entry, Store
 from kmodlab.build.diagnostics import Diagnostic, as_seen, summary
+from kmodlab.build.fast import fast
 from kmodlab.build.kbuild import ENVIRONMENT, VARIABLES, Made, kbuild, toolchain
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.source import ModuleSource
@@ -58,12 +59,20 @@ def build(
     entry = None if force else store.get(key)
     how: How = "cache"
     if entry is None:
-        how = "kbuild"
-        made = kbuild(source, kernel, timeout=chosen.build_timeout, watch=watch)
+        how, made = _make(source, kernel, chosen, watch)
         modules = _accept(source, made)
         note = {"diagnostics": [diagnostic.to_dict() for diagnostic in made.diagnostics], "modules": list(modules)}
         entry = store.put(key, {f"{name}.ko": content for name, content in modules.items()}, note)
     return _artifact(source, kernel, entry, how, time.monotonic() - start)
+
+
+def _make(
+    source: ModuleSource, kernel: KernelBuild, settings: Settings, watch: Callable[[bytes], object] | None
+) -> tuple[How, Made]:
+    made = fast(source, kernel, settings.cache, timeout=settings.build_timeout, watch=watch)
+    if made is not None:
+        return "fast", made
+    return "kbuild", kbuild(source, kernel, timeout=settings.build_timeout, watch=watch)
 
 
 def _key(source: ModuleSource, kernel: KernelBuild) -> str:

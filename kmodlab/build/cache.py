@@ -29,7 +29,7 @@ _TEMPORARY = ".new-"
 # A folder of which the owner has not yet taken the lock is younger than this many seconds, and an entry that another
 # process has just been told of is not taken from under it.
 _GRACE = 60.0
-_RECENT = 3600.0
+_RECENT = 3600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,18 @@ class Entry:
 class Store:
     """A folder of entries, for any number of processes at once."""
 
-    def __init__(self, folder: Path, *, most: int = 500) -> None:
-        """Name the folder, made at first use, and the number of entries above which the oldest unused ones go."""
+    def __init__(self, folder: Path, *, most: int = 500, recent: float = _RECENT) -> None:
+        """Name the folder, made at first use.
+
+        Args:
+            folder: where it is.
+            most: the number of entries above which those that were not used for longest go.
+            recent: seconds in which an entry stays all the same, since somebody may be using it by its path.
+        """
         self.folder = folder
         self.most = most
+        self.recent = recent
+        self._sound: dict[Path, tuple[object, ...]] = {}
 
     def get(self, key: str) -> Entry | None:
         """Return the entry of a key, every byte of it checked, or None."""
@@ -66,7 +74,7 @@ class Store:
             facts = json.loads((folder / "entry.json").read_bytes())
             entry = Entry(folder, dict(facts["files"]), dict(facts["note"]))
             sound = facts["key"] == key and all(
-                _checksum((folder / name).read_bytes()) == checksum for name, checksum in entry.files.items()
+                self._is_sound(folder / name, checksum) for name, checksum in entry.files.items()
             )
         except FileNotFoundError:
             if not folder.is_dir():
@@ -109,6 +117,16 @@ class Store:
             ) from error
         self._shrink()
         return Entry(self.folder / key, checksums, dict(note))
+
+    def _is_sound(self, path: Path, checksum: str) -> bool:
+        """Whether a file is what was stored; read anew only if it has changed since this process read it."""
+        facts = path.stat()
+        state = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, checksum)
+        if self._sound.get(path) != state:
+            if _checksum(path.read_bytes()) != checksum:
+                return False
+            self._sound[path] = state
+        return True
 
     def sweep(self) -> None:
         """Take away the unfinished entries of processes that have died."""
@@ -175,7 +193,7 @@ class Store:
                 reverse=True,
             )
             for used, path in entries[self.most :]:
-                if time.time() - used > _RECENT:
+                if time.time() - used > self.recent:
                     self._discard(path)
 
 

@@ -52,7 +52,7 @@ class Made:
 
     Attributes:
         exit_status: of make.
-        files: the ``.ko`` and ``.mod.c`` files, relative path to content.
+        files: those that were asked for, as a rule the ``.ko`` and ``.mod.c``: relative path to content.
         diagnostics: what the tools said, by the build's own files and lines.
         output: the text itself.
     """
@@ -105,6 +105,7 @@ def kbuild(
     timeout: float,
     watch: Callable[[bytes], object] | None = None,
     variables: tuple[str, ...] = (),
+    results: tuple[str, ...] = ("*.ko", "*.mod.c"),
 ) -> Made:
     """Run ``make M=… modules`` and return what came of it; whether that is good is the caller's to judge.
 
@@ -114,6 +115,7 @@ def kbuild(
         timeout: seconds it may take.
         watch: called with each piece of output as it comes, for progress.
         variables: further ones for make, such as ``W=1``.
+        results: patterns of the files to bring back.
 
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
@@ -125,7 +127,7 @@ def kbuild(
         title=f"build {source.name}",
         argv=("make", "--no-print-directory", *parallel, "-C", headers, f"M={WORK}", *VARIABLES, *variables, "modules"),
         files=source.files,
-        results=("*.ko", "*.mod.c"),
+        results=results,
         binds=kernel.header_binds,
         env=ENVIRONMENT,
         limits=Limits(wall=timeout),

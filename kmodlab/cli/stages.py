@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from kmodlab.build.fast import prepare
+from kmodlab.build.recipe import has_recipe
 from kmodlab.config import settings
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels, setup
@@ -17,7 +19,7 @@ __all__ = ["all_stages", "make_stages", "need_stages"]
 
 def all_stages() -> tuple[Stage, ...]:
     """Return every stage, in the order in which they are made."""
-    return (setup.packages_stage(), setup.kernel_stage(), _image_stage(), _template_stage())
+    return (setup.packages_stage(), setup.kernel_stage(), _build_stage(), _image_stage(), _template_stage())
 
 
 def make_stages(upto: str = "template") -> tuple[Failure, ...]:
@@ -36,6 +38,23 @@ def need_stages(upto: str = "template") -> None:
     failures = make_stages(upto)
     if failures:
         raise failures[0].error
+
+
+def _build_stage() -> Stage:
+    return Stage(
+        "build",
+        _build_is_ready,
+        lambda: "Kernel headers: compiled beforehand, so that a module is built in a moment (no download)",
+        lambda: prepare(kernels.default_kernel(), settings().cache, settings().build_timeout),
+        needs="kernel",
+    )
+
+
+def _build_is_ready() -> bool:
+    try:
+        return has_recipe(kernels.default_kernel(), settings().cache)
+    except KmodlabError:
+        return False
 
 
 def _image_stage() -> Stage:

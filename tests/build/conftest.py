@@ -27,5 +27,10 @@ def sandbox() -> Sandbox:
 
 @pytest.fixture
 def own(tmp_path: Path, sandbox: Sandbox) -> Settings:
-    """Settings with a cache that is empty and goes away."""
+    """Settings with a cache that is empty and goes away, but for what depends on the kernel alone."""
+    (tmp_path / "cache").mkdir()
+    for name in ("recipes", "headers"):
+        shared = kmodlab.settings().cache / name
+        shared.mkdir(exist_ok=True)
+        (tmp_path / "cache" / name).symlink_to(shared)
     return dataclasses.replace(kmodlab.settings(), cache=tmp_path / "cache")

@@ -58,7 +58,7 @@ def test_a_module_is_built_for_the_kernel_that_was_named(kernel: KernelBuild, ow
     built = build(hello('	pr_info("größe →\\n");'), kernel, settings=own)
     assert (built.name, built.how, built.release, built.diagnostics, built.others) == (
         "hello",
-        "kbuild",
+        "fast",
         kernel.release,
         (),
         (),
@@ -75,7 +75,7 @@ def test_the_same_source_gives_the_same_bytes(kernel: KernelBuild, own: Settings
     first = build(hello(), kernel, settings=own)
     again = build(hello(), kernel, settings=own, force=True)
     other = build(hello(), kernel, settings=dataclasses.replace(own, cache=own.cache / "other"))
-    assert [one.how for one in (first, again, other)] == ["kbuild"] * 3
+    assert [one.how for one in (first, again, other)] == ["fast"] * 3
     assert first.checksum == again.checksum == other.checksum
 
 
@@ -91,7 +91,7 @@ def test_an_unchanged_source_comes_out_of_the_cache_at_once_with_its_warnings(
     assert [item.where for item in moved.diagnostics] == ["In [5]:8:6"], "shown where the cell has it now"
     assert first.diagnostics[0].option == "-Wunused-variable"
     assert seconds < 0.1, "0.02 on an idle machine"
-    assert build(hello("	int other;"), kernel, settings=own).how == "kbuild"
+    assert build(hello("	int other;"), kernel, settings=own).how == "fast"
 
 
 @pytest.mark.parametrize("damage", [lambda path: os.truncate(path, 1000), lambda path: path.unlink()])
@@ -99,7 +99,7 @@ def test_a_damaged_cache_is_noticed_and_mended(kernel: KernelBuild, own: Setting
     first = build(hello(), kernel, settings=own)
     damage(first.path)  # type: ignore[operator]
     again = build(hello(), kernel, settings=own)
-    assert (again.how, again.checksum) == ("kbuild", first.checksum)
+    assert (again.how, again.checksum) == ("fast", first.checksum)
     assert build(hello(), kernel, settings=own).how == "cache"
 
 
@@ -136,7 +136,7 @@ def test_a_cell_that_cannot_be_built_says_why_at_its_own_line(
     assert "/build" not in str(error)
     assert len(str(error).splitlines()) <= 5
     assert not list(own.cache.glob("modules/*")), "a failure leaves nothing"
-    assert build(hello(), kernel, settings=own).how == "kbuild", "and the next build works"
+    assert build(hello(), kernel, settings=own).how == "fast", "and the next build works"
 
 
 def test_a_module_without_a_licence_is_refused_in_one_sentence(kernel: KernelBuild, own: Settings) -> None:
