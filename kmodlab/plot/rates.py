@@ -66,7 +66,7 @@ def rates(ways: Mapping[str, Mapping[int, float]], *, theme: Theme | ThemeName |
         UsageError: there is nothing to draw, or a figure is not above 0, or there are more than four ways.
     """
     rows = Rows(
-        (Rate(way, block, speed) for way, line in ways.items() for block, speed in sorted(line.items())),
+        (Rate(way, int(block), speed) for way, line in ways.items() for block, speed in sorted(line.items())),
         caption="Bytes per second",
         columns=Rate.COLUMNS,
     )

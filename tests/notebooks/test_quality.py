@@ -77,7 +77,11 @@ def test_cells_are_few_and_short(path: Path) -> None:
     assert len(cells) <= MOST_CELLS
     for cell in cells:
         lines = cell.source.splitlines()
-        most = MOST_C_LINES + 1 if lines[0].startswith("%%kmod") else MOST_PYTHON_LINES + lines[0].startswith("%%")
+        most = (
+            MOST_C_LINES + 1
+            if lines[0].startswith(("%%kmod", "%%program"))
+            else MOST_PYTHON_LINES + lines[0].startswith("%%")
+        )
         assert len(lines) <= most, cell.id
         assert max(map(len, lines)) <= 100, f"{cell.id}: the line would be cut off on a page"
 
