@@ -11,7 +11,7 @@ FILE = "/sys/module/bounded/parameters/level"
 
 HINTS = {
     "upper": (
-        "Which is the largest level that is allowed? Is it allowed in your module?",
+        "100 is the largest level: 100 must be taken, and 101 refused.",
         "Compare with > MAX_LEVEL: the limit itself is still fine.",
     ),
     "lower": ("A number can also be too small.", "value < 0 must be refused as well."),
