@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, NoReturn
@@ -88,10 +89,12 @@ class Checks:
     Attributes:
         checks: in the order in which they run.
         hints: by key; each from a nudge to the point.
+        chance: what the checks know as ``random``: theirs alone, so that it can be seeded.
     """
 
     checks: tuple[Check, ...]
     hints: Mapping[str, tuple[str, ...]]
+    chance: random.Random = field(default_factory=random.Random)
 
     @property
     def points(self) -> int:
@@ -131,11 +134,14 @@ def load_checks(folder: Path) -> Checks:
     """
     found: list[Check] = []
     hints = dict(OFTEN)
+    chance = random.Random()
     for file in ("checks.py", "hidden.py"):
         path = folder / file
         if not path.is_file():
             continue
         space = _run(path)
+        if vars(space).get("random") is random:
+            vars(space)["random"] = chance
         found += [
             Check(one.name, one.points, one.passed, one.run, hidden=file == "hidden.py")
             for one in vars(space).values()
@@ -144,7 +150,7 @@ def load_checks(folder: Path) -> Checks:
         hints |= {key: _texts(path, key, text) for key, text in getattr(space, "HINTS", {}).items()}
     if not found:
         raise UsageError(f"read {folder}: its checks.py marks no function with @check; an exercise needs checks")
-    return Checks(tuple(found), MappingProxyType(hints))
+    return Checks(tuple(found), MappingProxyType(hints), chance)
 
 
 def _run(path: Path) -> ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.build import build
@@ -47,6 +48,7 @@ def examine(
     kernel: KernelBuild | None = None,
     *,
     hidden: bool = True,
+    seed: str | None = None,
     watch: Callable[[str], object] | None = None,
 ) -> ExerciseResult:
     """Return what an answer is worth.
@@ -56,6 +58,7 @@ def examine(
         answer: the source, see `Exercise.source`.
         kernel: to build for and to run; the lab's default one if None.
         hidden: run the hidden checks too, where they are there.
+        seed: what the checks draw at random comes from this, so that the same answer is examined in the same way.
         watch: called with a few words before each step, for progress.
 
     Raises:
@@ -77,7 +80,7 @@ def examine(
     rows = []
     for one in checks.checks:
         say(f"Checking {one.name}")
-        rows.append(_examine_one(one, checks, built, chosen))
+        rows.append(_examine_one(one, checks, built, chosen, seed))
     return ExerciseResult(exercise.id, exercise.title, tuple(rows))
 
 
@@ -93,12 +96,15 @@ def nothing_to_examine(
 
 
 def _chosen(checks: Checks, hidden: bool) -> Checks:
-    return checks if hidden else Checks(tuple(one for one in checks.checks if not one.hidden), checks.hints)
+    return checks if hidden else replace(checks, checks=tuple(one for one in checks.checks if not one.hidden))
 
 
-def _examine_one(check: Check, checks: Checks, built: ModuleArtifact, kernel: KernelBuild) -> CheckResult:
+def _examine_one(
+    check: Check, checks: Checks, built: ModuleArtifact, kernel: KernelBuild, seed: str | None
+) -> CheckResult:
     """Run a check; once more in another machine if the host may be to blame for how it ended."""
     for attempt in (1, 2):
+        checks.chance.seed(None if seed is None else f"{seed} {check.name}")
         try:
             with Machine(kernel) as vm, _judged(vm, built):
                 check.run(Trial(vm, built))

@@ -74,7 +74,8 @@ def grade(
     """Return the grades, in the order of the submissions.
 
     A result is stored as soon as it is there, under all that it depends on: the answer's text, the exercise and the
-    kernel. So a run that was interrupted goes on where it was, and the same text gets the same grade.
+    kernel. So a run that was interrupted goes on where it was, and the same text gets the same grade. What checks draw
+    at random is drawn from the same facts: graded anew, an answer meets the same numbers.
 
     Args:
         submissions: what was handed in.
@@ -96,7 +97,7 @@ def grade(
             entry = None if again else kept.get(key)
             if entry is not None:
                 return ExerciseResult.from_dict(entry.note)
-            result = _examined(exercise, answer, kernel)
+            result = _examined(exercise, answer, kernel, key)
             if result.verdict != "lab-failed":
                 kept.put(key, {}, result.to_dict())
             say(f"{whose.name}: {exercise.id}: {result.points} of {result.of} ({answer.place})")
@@ -162,7 +163,7 @@ def _copies(submissions: Sequence[Submission], exercises: Sequence[Exercise]) ->
     return found
 
 
-def _examined(exercise: Exercise, answer: Answer, kernel: KernelBuild) -> ExerciseResult:
+def _examined(exercise: Exercise, answer: Answer, kernel: KernelBuild, seed: str) -> ExerciseResult:
     """What an answer is worth; a failure of the lab is tried once more, and then told as such."""
     try:
         source = exercise.source(answer.text)
@@ -170,7 +171,7 @@ def _examined(exercise: Exercise, answer: Answer, kernel: KernelBuild) -> Exerci
         return nothing_to_examine(exercise, None, "build-error", str(error))
     for attempt in (1, 2):
         try:
-            return examine(exercise, source, kernel)
+            return examine(exercise, source, kernel, seed=seed)
         except KmodlabError as error:
             if attempt == 2:
                 return nothing_to_examine(exercise, None, "lab-failed", f"not graded, the lab failed: {error}")

@@ -3,13 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import Popen
 
 import nbformat
 import pytest
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.capture import CapturedIO, capture_output
+from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.utils import ensure_event_loop
 from traitlets.config import Config
 
 import kmodlab
@@ -17,6 +25,7 @@ import kmodlab.jupyter
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.course.execute import execute
 from kmodlab.course.exercise import Exercise, find_exercise
+from kmodlab.course.learner import Learner
 from kmodlab.errors import CompileError, UsageError
 
 pytestmark = pytest.mark.machine
@@ -134,3 +143,50 @@ def test_a_notebook_is_run_with_solutions_or_with_skeletons(
     (result,) = execute([tmp_path / "lesson.ipynb"], tmp_path / "out", solved=solved)
     assert result.ok, result.error
     assert points in result.page.read_text()
+
+
+@contextlib.contextmanager
+def jupyter(folder: Path, data: Path) -> Iterator[tuple[Popen[bytes], BlockingKernelClient]]:
+    """A Jupyter kernel of its own process, and a client of it."""
+    manager = KernelManager(
+        kernel_name="python3",
+        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
+        transport="ipc",
+        connection_file=str(folder / "kernel.json"),
+    )
+    home = str(Path(kmodlab.__file__).parents[1])
+    manager.start_kernel(env={**os.environ, "KMODLAB_DATA": str(data), "IPYTHONDIR": str(folder), "PYTHONPATH": home})
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        client.execute_interactive("%load_ext kmodlab", timeout=60, output_hook=lambda message: None)
+        yield manager.provisioner.process, client
+    finally:
+        client.stop_channels()
+        client.context.destroy(linger=0)
+        manager.shutdown_kernel(now=True)
+        manager.context.destroy(linger=0)
+        ensure_event_loop().close()  # the one that Jupyter has made for this thread
+
+
+@pytest.mark.slow
+def test_a_cell_survives_its_jupyter_kernel_being_killed_while_it_builds(
+    frozen: KernelBuild, tmp_path: Path, exercise: Exercise
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    learner = Learner(tmp_path / "data" / "learner.sqlite3")
+    text = exercise.solution + "/* hours of work */\n"
+    with jupyter(tmp_path / "one", tmp_path / "data") as (process, client):
+        client.execute(f"%%kmod bounded --load\n{text}")
+        deadline = time.monotonic() + 60
+        while not (learner.path.exists() and learner.versions("bounded")):
+            assert time.monotonic() < deadline
+            os.sched_yield()
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    with jupyter(tmp_path / "two", tmp_path / "data") as (_, client):
+        reply = client.execute_interactive("%kmod bounded --restore 1", timeout=60, output_hook=lambda message: None)
+    (given,) = reply["content"]["payload"]
+    assert (given["source"], given["text"]) == ("set_next_input", f"%%kmod bounded\n{text}")
