@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import commands
+import grading
 import machines
 from measure import Row, machine
 
@@ -18,6 +19,7 @@ MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "clone": machines.clone,
     "insmod": machines.insmod,
     "memory_per_machine": machines.memory_per_machine,
+    "grading": grading.grading,
     "import": commands.import_time,
     "tour_again": commands.tour_again,
     "setup_download": commands.set_up,
