@@ -17,6 +17,7 @@ from measure import Row, machine
 # What makes each row, in the order in which they are measured.
 MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "clone": machines.clone,
+    "fresh_after_panic": machines.fresh_after_panic,
     "insmod": machines.insmod,
     "memory_per_machine": machines.memory_per_machine,
     "grading": grading.grading,

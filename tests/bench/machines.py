@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import statistics
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ from measure import Row, row, seconds_of
 
 import kmodlab
 from kmodlab import aio
+from kmodlab.errors import MachineLost
 from kmodlab.guest.session import Session
 from kmodlab.machine import frozen, provision
 from kmodlab.machine.emulator import BootFiles, Emulator
+from kmodlab.machine.machine import State
 from kmodlab.machine.template import Template, boot_arguments
 from kmodlab.resources import resource
 
-__all__ = ["clone", "insmod", "memory_per_machine"]
+__all__ = ["clone", "fresh_after_panic", "insmod", "memory_per_machine"]
 
 _CROWD = 20
 
@@ -41,6 +44,19 @@ def clone() -> Iterator[Row]:
         if number % 3 == 0:
             cold.append(seconds_of(lambda: _cold_boot(template)))
     yield row("clone", "s", 0.30, fresh, peer="a cold boot", peer_values=cold)
+
+
+def fresh_after_panic() -> Iterator[Row]:
+    """After a panic, from asking for a fresh machine until its first command is answered."""
+    kernel = _template().kernel
+    runs = []
+    with kmodlab.Machine(kernel) as vm:
+        for _ in range(20):
+            with contextlib.suppress(MachineLost):
+                vm.run("echo c >/proc/sysrq-trigger")
+            assert vm.state is State.LOST
+            runs.append(seconds_of(lambda: vm.reset().check(["true"])))
+    yield row("fresh_after_panic", "s", 0.30, runs)
 
 
 def _cold_boot(template: Template) -> None:
