@@ -20,8 +20,9 @@ from kmodlab.config import settings
 from kmodlab.errors import MachineError, MachineLost, RecordParseError, SandboxError, TransferError, UsageError
 from kmodlab.machine import probes
 from kmodlab.machine.machine import Machine, State
+from kmodlab.records.account import LedgerBuilder, merge
 from kmodlab.records.elf import read_module
-from kmodlab.records.ledger import Ledger, LedgerBuilder, merge
+from kmodlab.records.ledger import Ledger
 from kmodlab.records.modules import parse_modules
 from kmodlab.records.owners import Owners
 from kmodlab.records.symbols import CallSite, KernelSymbols, ModuleCode

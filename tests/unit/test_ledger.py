@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmodlab.errors import RecordParseError, UsageError
-from kmodlab.records.ledger import Ledger, LedgerBuilder, merge
+from kmodlab.records.account import LedgerBuilder, merge
+from kmodlab.records.ledger import Ledger
 from kmodlab.records.owners import Owners
 from kmodlab.records.symbols import CallSite, CodeSection, KernelSymbols, ModuleCode
 from kmodlab.records.trace import TraceEvent, TraceFormat, TracePages
