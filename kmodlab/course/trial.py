@@ -139,8 +139,10 @@ class Trial:
         Raises:
             CheckFailed: something that the module allocated was not freed.
         """
-        with ledger.watch(self.vm, self.built) as watched:
-            yield
+        watched = ledger.watch(self.vm, self.built).start()
+        # After a failure in the block nobody asks for the trace, and the end of one may wait for what hangs.
+        yield
+        watched.finish()
         left = watched.ledger.live if not watched.ledger.loaded else ()
         if left:
             raise CheckFailed(hint, f"never freed: {leak_words(left[0], self.built)}")
