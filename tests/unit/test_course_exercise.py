@@ -151,6 +151,24 @@ def test_hidden_checks_are_marked(folder: Path) -> None:
     assert [one.name for one in found.checks if one.hidden] == ["secret"]
 
 
+def test_what_checks_draw_at_random_can_be_drawn_again(folder: Path) -> None:
+    content = (
+        "import random\nfrom kmodlab.course import check\n"
+        "@check(points=1, passed='{}')\ndef {}(trial):\n    trial.append(random.random())\n"
+    )
+    for file, name in (("checks.py", "seen"), ("hidden.py", "secret")):
+        (folder / file).write_text(content.format(name, name))
+    drawn: list[list[float]] = []
+    for seed in ("a", "a", "b", None, None):
+        checks = load_checks(folder)
+        checks.chance.seed(seed)
+        drawn.append([])
+        for one in checks.checks:
+            one.run(drawn[-1])  # type: ignore[arg-type]
+    assert drawn[0] == drawn[1]
+    assert len({tuple(each) for each in drawn}) == 4
+
+
 def test_two_exercises_of_one_id_are_refused(folder: Path) -> None:
     shutil.copytree(folder, folder.parent / "other")
     with pytest.raises(UsageError, match="twice"):
