@@ -31,6 +31,7 @@ from kmodlab.verdict.trial import try_artifact
 __all__ = ["Check", "Checked", "check_module"]
 
 ROUNDS = 5
+_TOLD = {"leaks": "leaked", "trust": "distrust", "kernel-log": "warned"}
 _INJECTION = ("CONFIG_FAULT_INJECTION", "CONFIG_FAILSLAB", "CONFIG_FAULT_INJECTION_DEBUG_FS")
 
 
@@ -235,22 +236,25 @@ def _cycles(
     where = (verdict.where.file, verdict.where.line) if verdict.where else ()
     if verdict.verdict not in {"clean", "leaked", "warned"}:
         report.add("load-unload", False, f"{verdict.verdict}: {verdict.title}", *where)
+        for name, kind in _TOLD.items():
+            _told(report, name, verdict, kind)
         return
     stuck = [finding for finding in verdict.findings if finding.kind == "in-use"]
     words = stuck[0].title if stuck else f"{ROUNDS} times, and the kernel stayed whole"
     report.add("load-unload", not stuck, words)
-    _told(report, "leaks", verdict, "leaked", "none: all that it allocated was freed")
-    _told(report, "trust", verdict, "distrust", "what the guest says goes with what the host sees")
-    _told(report, "kernel-log", verdict, "warned", "nothing reported, no taint beyond that of any own module")
+    _told(report, "leaks", verdict, _TOLD["leaks"], "none: all that it allocated was freed")
+    _told(report, "trust", verdict, _TOLD["trust"], "what the guest says goes with what the host sees")
+    clean = "nothing reported, no taint beyond that of any own module"
+    _told(report, "kernel-log", verdict, _TOLD["kernel-log"], clean)
 
 
-def _told(report: _Report, name: str, verdict: Verdict, kind: str, clean: str) -> None:
+def _told(report: _Report, name: str, verdict: Verdict, kind: str, clean: str = "") -> None:
+    """A failed check for each finding of a kind, once for all rounds; a passed one in these words if there is none."""
     main = Finding(verdict.verdict, verdict.title, where=verdict.where)
-    found = [finding for finding in (main, *verdict.findings) if finding.kind == kind]
-    for finding in found:
-        where = finding.where
-        report.add(name, False, finding.title, where.file if where else "", where.line if where else None)
-    if not found:
+    found = {(one.title, one.where): one for one in (main, *verdict.findings) if one.kind == kind}
+    for title, where in found:
+        report.add(name, False, title, where.file if where else "", where.line if where else None)
+    if clean and not found:
         report.add(name, True, clean)
 
 

@@ -22,6 +22,7 @@ __all__ = ["checkpatch"]
 
 _SCRIPT = "checkpatch.pl"
 _FILES = (_SCRIPT, "spelling.txt", "const_structs.checkpatch")
+_IN = "module/"
 _LARGEST = 4 << 20
 _LINE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+): (?P<severity>ERROR|WARNING|CHECK):\s*(?P<message>.*)$")
 
@@ -34,7 +35,8 @@ def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
         SandboxError: it was stopped at a limit.
     """
     folder = _folder(kernel)
-    files = {name: data for name, data in code.files.items() if name.endswith((".c", ".h"))}
+    # In a folder: it takes what begins as the bare name of a file does (scribble.changed) for that name.
+    files = {f"{_IN}{name}": data for name, data in code.files.items() if name.endswith((".c", ".h"))}
     job = Job(
         "check the style",
         ("perl", f"/checkpatch/{_SCRIPT}", "--no-tree", "--strict", "--terse", "--no-summary", "-f", *files),
@@ -54,7 +56,7 @@ def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
 def _diagnostics(output: str, code: ModuleSource) -> Iterator[Diagnostic]:
     for line in output.splitlines():
         if found := _LINE.search(line):
-            file, number = code.place(found["file"], int(found["line"]))
+            file, number = code.place(found["file"].removeprefix(_IN), int(found["line"]))
             yield Diagnostic(file, number, None, "warning", f"{found['severity'].lower()}: {found['message']}")
 
 

@@ -272,7 +272,7 @@ def test_the_style_checker_of_an_archive_that_does_not_work_passes_nothing(kerne
     broken = dataclasses.replace(kernel, root=source_package(tmp_path / "a", "die 'no such module';\n"))
     with pytest.raises(HostSetupError, match="no such module .*apt-get install perl"):
         checkpatch(code, broken)
-    strict = 'print "demo.c:1: CHECK: say more\\n"; exit 1;\n'
+    strict = 'print "module/demo.c:1: CHECK: say more\\n"; exit 1;\n'
     (said,) = checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "b", strict)))
     assert (said.file, said.line, said.message) == ("demo.c", 1, "check: say more")
     assert checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "c", "exit 0;\n"))) == []
