@@ -28,7 +28,7 @@ HINTS = {
     ),
     "kept": ("A command that fails must change nothing.", "Check first, and only then set the position."),
     "efault": (
-        "The pointer led nowhere, and the command said that all was well.",
+        "The pointer leads nowhere: the program must be told so (EFAULT).",
         "get_user() and put_user() return 0 or -EFAULT: look at it.",
     ),
     "unknown": (

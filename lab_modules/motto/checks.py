@@ -30,7 +30,7 @@ HINTS = {
         "Copy from text + *pos, not from text, and only what is left from there on.",
     ),
     "efault": (
-        "The buffer led nowhere, and read() said that all was well.",
+        "The buffer leads nowhere: the program must be told so (EFAULT), and nothing else may happen.",
         "if (copy_to_user(…)) return -EFAULT;",
     ),
 }

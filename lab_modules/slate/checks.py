@@ -21,7 +21,7 @@ HINTS = {
     ),
     "offset": ("The second write must go on where the first one ended.", "Move *pos on by what you took."),
     "room": (
-        "More was written than there is room for.",
+        "Of what does not fit, as much as fits is to be taken: here 4 of 14 bytes.",
         "Make count smaller: at most SLATE_SIZE - *pos bytes fit.",
     ),
     "full": (
@@ -29,7 +29,7 @@ HINTS = {
         "At *pos >= SLATE_SIZE the answer is -ENOSPC. Is yours off by one?",
     ),
     "efault": (
-        "The buffer led nowhere, and write() said that all was well.",
+        "The buffer leads nowhere: the program must be told so (EFAULT).",
         "copy_from_user() returns how many bytes it could not copy; if that is not 0, the answer is -EFAULT.",
     ),
     "oops": (
