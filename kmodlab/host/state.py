@@ -30,7 +30,10 @@ _MARK = """Signature: 8a477f597d28d172789f06886806bc55
 # This folder belongs to kmodlab. All of it can be fetched or made again; `lab setup --remove` takes it away.
 """
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
-_FOLDERS = ("apt", "images", "kernels", "modules", "programs", "python", "templates")
+_FOLDERS = (
+    *("apt", "grades", "headers", "images", "kernels", "modules", "programs", "python", "recipes"),
+    *("style", "symbols", "templates"),
+)
 _FILES = ("accelerator.json", "packages.lock", "setup.json")
 # What may lie in the folder before it is marked: parts of kmodlab make their place in it when they are first used.
 _OURS = frozenset(_FOLDERS + _FILES)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,11 @@ def test_too_little_room_is_said_with_numbers(tmp_path: Path) -> None:
     state.need_room(tmp_path / "not" / "yet", 1, "a test")
     with pytest.raises(HostSetupError, match=r"ENOSPC.*1000000\.0 GB are needed in .*yet and .* free.*KMODLAB_CACHE"):
         state.need_room(tmp_path / "not" / "yet", 10**15, "a test")
+
+
+def test_every_folder_that_a_part_makes_in_the_cache_is_known_as_ours() -> None:
+    package = Path(state.__file__).parents[1]
+    texts = [path.read_text() for path in package.rglob("*.py")]
+    named = {name for text in texts for name in re.findall(r'\bcache / "([\w.]+)"', text)}
+    assert {"kernels", "modules"} < named
+    assert named <= state._OURS
