@@ -12,7 +12,7 @@ MOST = 9
 HINTS = {
     "times": (
         "The file greeting does not say hello as often as the option times= asks for.",
-        "info->times = result.uint_32; once you know that the number is allowed.",
+        "Keep result.uint_32 in the mount's info, once you know that the number is allowed.",
     ),
     "limit": (
         "Which numbers are allowed? Try the two at the limits, and the two just outside.",
