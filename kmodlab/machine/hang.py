@@ -34,7 +34,7 @@ __all__ = ["SEARCH", "Stall", "Watched", "backtraces", "watch"]
 
 T = TypeVar("T")
 
-SEARCH = 0.2
+SEARCH = 0.25
 """Of a step's time, what the search for a hang's place may take."""
 
 _BEAT = 0.1
@@ -42,6 +42,7 @@ _PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a qu
 _PATIENT_WALL = 6.0  # the limit is over at the latest after so many times its length, whatever the host did
 _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - not syncing: (?:NMI|Hard LOCKUP)")
 _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
+_INTERRUPTS = 0x200  # the flag IF of a processor that listens to interrupts
 _IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
 _TASK = re.compile(r"CPU: \d+ PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
@@ -97,23 +98,30 @@ def watch(
         if on_output:
             on_output(stream, data)
 
-    work = channel.task(argv, stdin=stdin, cwd=cwd, limit=output_limit, on_output=take)
+    def work() -> Coroutine[Any, Any, TaskResult]:
+        return channel.task(argv, stdin=stdin, cwd=cwd, limit=output_limit, on_output=take)
+
     watched = aio.call(_watch(emulator, channel, work, limit, tuple(own)))
     return watched if watched.result else replace(watched, printed=(bytes(printed[0]), bytes(printed[1])))
 
 
 async def _watch(
-    emulator: Emulator, channel: Channel, work: Coroutine[Any, Any, TaskResult], limit: float, own: tuple[str, ...]
+    emulator: Emulator,
+    channel: Channel,
+    work: Callable[[], Coroutine[Any, Any, TaskResult]],
+    limit: float,
+    own: tuple[str, ...],
 ) -> Watched:
     pulse = Pulse(emulator.pid)
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(work())
     try:
         while pulse.lived < limit and pulse.wall < limit * _PATIENT_WALL:
             if (await asyncio.wait({task}, timeout=_BEAT))[0]:
                 return Watched(task.result(), None, pulse)
             pulse.beat()
         if pulse.lived < limit:
-            raise MachineLost("watch a task: this computer left the machine no time to run in", reason="starved")
+            words = "this computer left the machine no time to run in; try again when it has less to do"
+            raise MachineLost(f"watch a task: {words}", reason="starved")
         mark = emulator.console.mark()
         stall = replace(await _examine(emulator, channel, pulse, own), log_end=mark)
         if task.done() and not task.exception():
@@ -206,24 +214,29 @@ def backtraces(records: Sequence[KmsgRecord], own: tuple[str, ...], *, answered:
 
 
 def _backtrace(texts: Sequence[str], own: tuple[str, ...], answered: bool) -> Stall:
-    frames: list[Frame] = []
-    task, flags = "", 0
+    contexts: list[tuple[list[Frame], int]] = []  # what stands before the first is the backtrace's own way
+    task = ""
     for text in texts:
         if named := _TASK.search(text):
             task = task or f"{named[2]}/{named[1]}"
         if pointer := _POINTER.search(text):
             first = read_frame(f" {pointer[1]}")
-            # What stands before the first is the backtrace's own way; a later one is what an interrupt came upon.
-            frames += [_exact(first)] if first else []
+            contexts.append(([_exact(first)] if first else [], _INTERRUPTS))
         elif "RIP: 0033" in text:
             break
-        elif frames and (frame := read_frame(text)) and frame.reliable:
-            frames.append(frame)
-        elif mask := re.search(r"EFLAGS: ([0-9a-f]+)", text):
-            flags = flags or int(mask[1], 16)
-    manner: Manner = "spinning" if frames else "silent"
-    off = bool(flags) and not flags & 0x200
-    return Stall(manner, tuple(frames), task, interrupts_off=off, answered=answered, own=own)
+        elif contexts and (frame := read_frame(text)) and frame.reliable:
+            contexts[-1][0].append(frame)
+        elif contexts and (mask := re.search(r"EFLAGS: ([0-9a-f]+)", text)):
+            contexts[-1] = contexts[-1][0], int(mask[1], 16)
+    return _innermost(contexts, Stall("spinning", (), task, answered=answered, own=own))
+
+
+def _innermost(contexts: Sequence[tuple[list[Frame], int]], blank: Stall) -> Stall:
+    """Where a processor is: of what interrupted each other, the innermost that has to do with the modules."""
+    stalls = [replace(blank, trace=tuple(frames), interrupts_off=not flags & _INTERRUPTS) for frames, flags in contexts]
+    number = next((number for number, stall in enumerate(stalls) if stall.culprit), 0)
+    trace = tuple(frame for stall in stalls[number:] for frame in stall.trace)
+    return replace(stalls[number], trace=trace) if trace else replace(blank, manner="silent")
 
 
 def _exact(frame: Frame) -> Frame:

@@ -249,6 +249,20 @@ def test_a_backtrace_begins_where_the_processor_is_and_not_what_was_interrupted(
     assert not stall.interrupts_off
 
 
+UPON = INTERRUPTED.replace("poll_device+0x9/0x18 [loop_timer]", "_raw_spin_lock+0x17/0x30").replace("0246", "0046")
+UPON = UPON.replace("do_dentry_open+0x266/0x410", "spin+0x5/0x10 [hangs]").replace("00000086", "00000286")
+
+
+def test_what_an_interrupt_came_upon_is_neither_its_lock_nor_deaf_to_interrupts() -> None:
+    (stall,) = backtraces(
+        parse_console(UPON.replace("00000246", "00000046").replace("00000086", "00000286")), ("hangs",)
+    )
+    assert stall.culprit == stall.trace[0]
+    assert stall.trace[0].function == "spin"
+    assert not stall.lock
+    assert not stall.interrupts_off
+
+
 @given(st.text())
 def test_damaged_backtraces_raise_nothing(text: str) -> None:
     backtraces(parse_console(SYSRQ.replace("\n", f"{text}\n", 7) + text), ("hangs",))
