@@ -136,6 +136,14 @@ def test_modinfo_as_modinfo_prints_it() -> None:
     assert (leaner.depends, leaner.namespaces, leaner.softdep) == (("anatomy",), ("ANATOMY",), ("pre: xor",))
 
 
+def test_modinfo_has_the_sections_the_largest_first() -> None:
+    file = read_module(ANATOMY)
+    sections = ModInfo.from_file(file).sections
+    assert set(sections) == {section for section in file.sections if section.size}
+    assert [section.size for section in sections] == sorted((section.size for section in sections), reverse=True)
+    assert str(sections).startswith("Sections of anatomy.ko")
+
+
 def test_a_signature_is_noticed() -> None:
     assert not read_module(ANATOMY).signed
     assert read_module(ANATOMY + b"~Module signature appended~\n").signed
