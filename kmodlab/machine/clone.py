@@ -124,6 +124,8 @@ class Clone:
             HostSetupError, ImageError: the host or the cache lacks something.
             MachineError: QEMU or the guest did not come up.
         """
+        if self._emulator:
+            self.kill()
         if self._template is None:
             self._template = provision.template(*self._wanted)
         try:
@@ -161,13 +163,14 @@ class Clone:
 
     def kill(self) -> None:
         """End the machine at once; a second call does nothing. Its log stays readable."""
-        emulator, self._emulator = self._emulator, None
-        session, self._session = self._session, None
+        # What an interrupt leaves undone here, the next call or start does.
+        self._state = State.CLOSED
+        session, emulator = self._session, self._emulator
         if session:
             session.close()
         if emulator:
             aio.call(emulator.stop())
-        self._state = State.CLOSED
+        self._emulator = self._session = None
 
     close = kill
 

@@ -28,7 +28,7 @@ from kmodlab.verdict.record import Evidence, ExecResult, Finding, Leak, Step
 
 __all__ = ["Script", "Wishes"]
 
-_LATER = 1.0  # seconds in which what a module left running may still show itself after it has gone
+_LATER = 5  # fifths of a second in which what a module left running may still show itself after it has gone
 _OUTPUT = 1 << 20
 # What a module uses that leaves something running: only then is there something to wait for.
 _DEFERRED = (
@@ -263,10 +263,17 @@ class Script(Gathering):
         return False
 
     def _wait_for_what_is_left(self, vm: Machine) -> None:
-        if self._loaded or not any(symbol in _DEFERRED for one in self._modules for symbol in one.file.imports):
+        """Give what a module, or a line in the background, left running the time to show what comes of it."""
+        if self._loaded:
             return
-        mark, end = vm.log_mark(), time.monotonic() + _LATER
-        while time.monotonic() < end and vm.state.value == "running":
+        deferred = any(symbol in _DEFERRED for one in self._modules for symbol in one.file.imports)
+        mark = vm.log_mark()
+        # So many times, and not so many seconds: a slow host lengthens each.
+        for _ in range(_LATER):
+            if not deferred and not (self._wishes.lines and vm.run(_LEFT_BEHIND).stdout.split()):
+                return
+            if vm.state.value != "running":
+                return
             with contextlib.suppress(MachineLost):
                 self._step(vm, Step("after", self._names[-1]), ["sleep", "0.2"])
             self._stop_at_damage(vm, mark)
