@@ -254,9 +254,7 @@ UPON = UPON.replace("do_dentry_open+0x266/0x410", "spin+0x5/0x10 [hangs]").repla
 
 
 def test_what_an_interrupt_came_upon_is_neither_its_lock_nor_deaf_to_interrupts() -> None:
-    (stall,) = backtraces(
-        parse_console(UPON.replace("00000246", "00000046").replace("00000086", "00000286")), ("hangs",)
-    )
+    (stall,) = backtraces(parse_console(UPON), ("hangs",))
     assert stall.culprit == stall.trace[0]
     assert stall.trace[0].function == "spin"
     assert not stall.lock
