@@ -52,10 +52,13 @@ static ssize_t bell_read(struct file *file, char __user *buffer,
 	 * there are, or return -EAGAIN at once if the file is O_NONBLOCK
 	 */
 	taken = take(count);
-	if (!taken && file->f_flags & O_NONBLOCK)
-		return -EAGAIN;
-	if (!taken && wait_event_interruptible(rung, (taken = take(count)) > 0))
-		return -ERESTARTSYS;
+	while (!taken) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		if (wait_event_interruptible(rung, READ_ONCE(rings)))
+			return -ERESTARTSYS;
+		taken = take(count);	/* another reader may have been faster */
+	}
 	/* SKELETON: taken = take(count); */
 	/* END SOLUTION */
 	return copy_to_user(buffer, stars, taken) ? -EFAULT : taken;
