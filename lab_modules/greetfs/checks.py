@@ -112,9 +112,10 @@ def leaves_nothing(trial: Trial) -> None:
     """The ledger is kept while it is mounted, and then while a mount is refused."""
     with trial.no_leak():
         trial.load()
-        mount(trial, "-o times=3", "/mnt/a")
-        mount(trial, "", "/mnt/b")
-        trial.run("cat /mnt/*/greeting; umount /mnt/a /mnt/b")
+        for option, place in (("-o times=3", "/mnt/a"), ("", "/mnt/b")):
+            refused = mount(trial, option, place)
+            trial.expect(not refused and said(trial, place) > 0, "times", f"mounted with {option!r}: {refused}")
+        trial.run("umount /mnt/a /mnt/b")
         trial.unload()
     with trial.no_leak("error-leak"):
         trial.load()

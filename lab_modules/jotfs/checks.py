@@ -11,6 +11,7 @@ from kmodlab.course import Trial, check
 MOST = 4096
 
 HINTS = {
+    "mount": ("It cannot be mounted any more. Compare what is around your lines with the skeleton.",),
     "content": (
         "What is read is not what was written.",
         "simple_read_from_buffer(buffer, count, pos, text, i_size_read(inode)) copies and moves *pos.",
@@ -51,9 +52,11 @@ HINTS = {
 
 
 def begin(trial: Trial) -> None:
-    """Load and mount it."""
+    """Load and mount it, and make sure that what follows is about it and not about the folder below."""
     trial.load()
-    trial.run("mount -t jotfs none /mnt")
+    done = trial.run("mount -t jotfs none /mnt")
+    kind = trial.run("stat -f -c %t /mnt").stdout.strip()
+    trial.expect(kind == "4a4f5453", "mount", f"mount -t jotfs: {done.stderr.strip() or f'its magic number is {kind}'}")
 
 
 def word(length: int) -> str:
