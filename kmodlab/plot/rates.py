@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -63,15 +64,15 @@ def rates(ways: Mapping[str, Mapping[int, float]], *, theme: Theme | ThemeName |
         The axes. ``table(ax)`` has the numbers, ``alt_text(ax)`` says them in words.
 
     Raises:
-        UsageError: there is nothing to draw, or a figure is not above 0, or there are more than four ways.
+        UsageError: there is nothing to draw, a figure is not above 0 or not finite, or there are more than four ways.
     """
     rows = Rows(
         (Rate(way, int(block), speed) for way, line in ways.items() for block, speed in sorted(line.items())),
         caption="Bytes per second",
         columns=Rate.COLUMNS,
     )
-    if not all(ways.values()) or not rows or min(min(row.block, row.per_second) for row in rows) <= 0:
-        raise UsageError("draw rates: each way needs a figure, and each figure must be above 0")
+    if not all(ways.values()) or not all(row.block > 0 and 0 < row.per_second < math.inf for row in rows) or not rows:
+        raise UsageError("draw rates: each way needs a figure, and each figure must be above 0 and finite")
     if len(ways) > len(_MARKS):
         raise UsageError(f"draw rates: {len(ways)} ways; draw at most {len(_MARKS)} in one picture")
     style = get_theme(theme)

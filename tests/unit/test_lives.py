@@ -111,7 +111,13 @@ def test_the_titles_say_what_is_to_be_seen() -> None:
 def test_what_cannot_be_drawn_is_refused() -> None:
     with pytest.raises(UsageError, match="tells of no module"):
         plot.lives("", 5.0)
-    for ways in ({}, {"read()": {}}, {"read()": {1: 0.0}}, {str(way): READ for way in range(5)}):
+    for ways in (
+        {},
+        {"read()": {}},
+        {"read()": {1: 0.0}},
+        {"read()": {1: float("inf")}},
+        {str(way): READ for way in range(5)},
+    ):
         with pytest.raises(UsageError, match="draw rates"):
             plot.rates(ways)
     with pytest.raises(UsageError, match="32 bits"):
