@@ -5,21 +5,19 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import enum
 import os
 import secrets
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Self, TypeVar
+from typing import Self
 
 from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.lines import ModuleCode
 from kmodlab.config import settings
-from kmodlab.errors import CommandError, KernelHang, MachineError, MachineLost, MachineStateError
+from kmodlab.errors import CommandError, KernelHang, MachineError, MachineLost
 from kmodlab.guest.channel import OUTPUT_LIMIT
 from kmodlab.guest.session import CommandResult, Session, argv_of, late_error, short_words
 from kmodlab.machine import provision
@@ -27,14 +25,11 @@ from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
 from kmodlab.machine.hang import Watched, watch
 from kmodlab.machine.stall import hang_error
+from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
 from kmodlab.records.kmsg import KernelLog, KmsgRecord, parse_console
 
-__all__ = ["HOME", "Clone", "State", "require"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
-M = TypeVar("M", bound="Clone")
+__all__ = ["HOME", "Clone"]
 
 _started: weakref.WeakSet[Clone] = weakref.WeakSet()
 
@@ -48,35 +43,6 @@ def _end_all() -> None:
 
 HOME = "/root"
 """The guest's folder for what is pushed; commands start there."""
-
-
-class State(enum.Enum):
-    """What a machine can be."""
-
-    NEW = "not started"
-    RUNNING = "running"
-    PAUSED = "paused"
-    LOST = "lost"
-    CLOSED = "closed"
-
-
-def require(*allowed: State) -> Callable[[Callable[Concatenate[M, P], R]], Callable[Concatenate[M, P], R]]:
-    """Let a method run only in one of these states; elsewhere it raises `MachineStateError` or `MachineLost`."""
-
-    def decorate(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
-        @wraps(method)
-        def guarded(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            state = self.state
-            if state is State.LOST:
-                raise self._lost()
-            if state not in allowed:
-                wanted = " or ".join(one.value for one in allowed)
-                raise MachineStateError(f"{method.__name__}: the machine is {state.value}, it must be {wanted}")
-            return method(self, *args, **kwargs)
-
-        return guarded
-
-    return decorate
 
 
 class Clone:

@@ -25,10 +25,11 @@ from kmodlab.errors import (
 )
 from kmodlab.guest.session import LoadResult
 from kmodlab.machine import provision, refusals
-from kmodlab.machine.clone import HOME, Clone, State, require
+from kmodlab.machine.clone import HOME, Clone
 from kmodlab.machine.hang import SEARCH
 from kmodlab.machine.outside import Outside, look
 from kmodlab.machine.stall import HANG_LIMIT
+from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
 from kmodlab.machine.trust import Expected, Suspicion, suspicions
 from kmodlab.records.dependencies import DependencyGraph
