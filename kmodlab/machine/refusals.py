@@ -84,6 +84,9 @@ def _speaks_of(text: str, name: str) -> bool:
 
 def _advice(name: str, number: int, records: Sequence[KmsgRecord], file: ModuleFile | None, release: str) -> str:
     log = [record.text for record in records]
+    taken = next((text for text in log if "cannot create duplicate" in text), None)
+    if number == errno.EEXIST and taken:
+        return f"its init function makes something whose name is taken: the kernel says {taken!r}"
     if number == errno.EEXIST:
         return f"{name} is loaded already: rmmod {name} first"
     built_for = dict(file.modinfo).get("vermagic", "").split(" ")[0] if file else ""
