@@ -27,7 +27,7 @@ HINTS = {
     ),
     "nonblock": (
         "A file opened with O_NONBLOCK must be told that there is nothing now, and not be kept waiting.",
-        "if (file->f_flags & O_NONBLOCK) return -EAGAIN; before you sleep.",
+        "Before you sleep, look at file->f_flags: with O_NONBLOCK in it the answer is -EAGAIN.",
     ),
     "ready": (
         "poll() must say what read() could do without sleeping.",
