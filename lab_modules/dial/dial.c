@@ -53,7 +53,7 @@ static long dial_ioctl(struct file *file, unsigned int command,
 	default:
 		return -ENOTTY;
 	/* SKELETON: default: */
-	/* SKELETON: 	return user ? -EIO : atomic_read(&position); */
+	/* SKELETON:	return user ? -EIO : atomic_read(&position); */
 	/* END SOLUTION */
 	}
 }

@@ -30,6 +30,7 @@ MODULE_PARM_DESC(checksum, "the result of init (to be read only)");
 static const u8 table[TABLE_SIZE] __initconst = {
 	[0] = 0xa5, [1] = 1, [2 ... TABLE_SIZE - 2] = 0xa5, [TABLE_SIZE - 1] = 2,
 };
+
 static u32 work[WORK_SIZE] __initdata;
 
 static int hold_set(const char *text, const struct kernel_param *param)

@@ -100,8 +100,8 @@ static int pollnic_poll(struct napi_struct *napi, int budget)
 	if (done < budget)
 		napi_complete_done(napi, done);
 	/* SKELETON: while ((skb = skb_dequeue(&nic->queue))) { */
-	/* SKELETON: 	dev->stats.rx_dropped++; */
-	/* SKELETON: 	dev_kfree_skb(skb); */
+	/* SKELETON:	dev->stats.rx_dropped++; */
+	/* SKELETON:	dev_kfree_skb(skb); */
 	/* SKELETON: } */
 	/* SKELETON: napi_complete_done(napi, done); */
 	/* END SOLUTION */

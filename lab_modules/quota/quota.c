@@ -43,6 +43,7 @@ int quota_take(int units)
 	/* END SOLUTION */
 	return result;
 }
+
 /* BEGIN SOLUTION: let other modules use it, those under the GPL only */
 EXPORT_SYMBOL_GPL(quota_take);
 /* END SOLUTION */
@@ -65,6 +66,7 @@ int quota_give(int units)
 	/* END SOLUTION */
 	return result;
 }
+
 /* BEGIN SOLUTION: this one too */
 EXPORT_SYMBOL_GPL(quota_give);
 /* END SOLUTION */

@@ -76,7 +76,7 @@ static int __init shelf_init(void)
 			return -ENOMEM;
 		}
 		/* SKELETON: if (!book) */
-		/* SKELETON: 	break; */
+		/* SKELETON:	break; */
 		/* END SOLUTION */
 		book->number = number;
 		list_add_tail(&book->list, &shelf);

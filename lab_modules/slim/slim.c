@@ -24,9 +24,10 @@ MODULE_PARM_DESC(digest, "the result (to be read only)");
 static const u8 table[TABLE_SIZE] __initconst = {
 	[0 ... 6] = 0x5a, [7] = 3, [8 ... TABLE_SIZE - 2] = 0x5a, [TABLE_SIZE - 1] = 200,
 };
+
 static u32 scratch[SCRATCH_SIZE] __initdata;
 /* SKELETON: static const u8 table[TABLE_SIZE] = { */
-/* SKELETON: 	[0 ... 6] = 0x5a, [7] = 3, [8 ... TABLE_SIZE - 2] = 0x5a, [TABLE_SIZE - 1] = 200, */
+/* SKELETON:	[0 ... 6] = 0x5a, [7] = 3, [8 ... TABLE_SIZE - 2] = 0x5a, [TABLE_SIZE - 1] = 200, */
 /* SKELETON: }; */
 /* SKELETON: static u32 scratch[SCRATCH_SIZE]; */
 /* END SOLUTION */
