@@ -90,12 +90,13 @@ def children() -> set[int]:
 
 
 def descriptors() -> set[tuple[str, str]]:
-    """What this process has open, but for what it keeps on purpose: the event loop and templates' memory."""
+    """What this process has open, but for what stays on purpose: the event loop, templates' memory, a figure's fonts."""
     found = set()
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             target = str(link.readlink())
-            if "kmodlab-memory" not in target and not target.startswith(("/proc/", "anon_inode:[eventpoll]")):
+            kept = "kmodlab-memory" in target or "/mpl-data/fonts/" in target
+            if not kept and not target.startswith(("/proc/", "anon_inode:[eventpoll]")):
                 found.add((link.name, target))
     return found
 

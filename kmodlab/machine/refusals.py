@@ -79,7 +79,8 @@ def _ended(answer: LoadResult) -> str:
 
 
 def _speaks_of(text: str, name: str) -> bool:
-    return text.startswith((f"{name}:", f"module {name}:"))
+    """Whether a line of the log is the loader's about a module; that it taints the kernel is no reason to refuse it."""
+    return text.startswith((f"{name}:", f"module {name}:")) and not re.search(r"taint(?:s|ing) kernel", text)
 
 
 def _advice(name: str, number: int, records: Sequence[KmsgRecord], file: ModuleFile | None, release: str) -> str:

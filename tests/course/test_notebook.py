@@ -72,9 +72,9 @@ def test_from_the_skeleton_to_the_solution(shell: InteractiveShell, cell: Cell, 
     cell(f"%%kmod bounded\n{exercise.skeleton}")
     first, shown = cell('check("bounded")')
     assert (first.result.points, first.result.ok) == (0, False)
-    assert "Which is the largest level" in shown.stdout
+    assert "100 is the largest level" in shown.stdout
     looks, _ = shell.display_formatter.format(first.result)
-    assert "Which is the largest level" in looks["text/plain"]
+    assert "100 is the largest level" in looks["text/plain"]
     assert looks["text/html"].startswith('<div role="group"')
 
     assert "Hint 2 of 2" in str(cell("%hint")[0].result)

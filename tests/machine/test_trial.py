@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from kmodlab.verdict.trial import try_module
 
 pytestmark = [pytest.mark.machine, pytest.mark.build]
 
+PARAMETERS = {"stamp": {"text": "hello"}}
 LAB = sorted(path.parent.name for path in resource("lab_modules").glob("*/lab.toml"))
 
 FAULTY = """\
@@ -100,9 +102,12 @@ def faulty() -> kmodlab.ModuleSource:
 
 
 @pytest.mark.parametrize("name", LAB)
-def test_the_modules_of_the_lab_are_clean(frozen: KernelBuild, name: str) -> None:
-    verdict = try_module(resource("lab_modules") / name, kernel=frozen)
-    assert verdict.verdict == "clean", str(verdict)
+def test_the_modules_of_the_lab_are_what_they_say(frozen: KernelBuild, name: str) -> None:
+    folder = resource("lab_modules") / name
+    verdict = try_module(folder, PARAMETERS.get(name), kernel=frozen)
+    assert verdict.verdict == tomllib.loads((folder / "lab.toml").read_text())["expect"], str(verdict)
+    if verdict.verdict != "clean":
+        return
     assert verdict.ok
     assert not verdict.leaks
     assert not verdict.findings, str(verdict)
