@@ -90,7 +90,7 @@ def children() -> set[int]:
 
 
 def descriptors() -> set[tuple[str, str]]:
-    """What this process has open, but for what stays on purpose: the event loop, templates' memory, a figure's fonts."""
+    """What this process has open, but for what stays: the event loop, templates' memory, a figure's fonts."""
     found = set()
     for link in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):

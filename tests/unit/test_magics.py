@@ -134,8 +134,8 @@ def test_a_python_variable_can_stand_in_a_line_but_not_in_a_shell_line(cell: Cel
     [
         ("%ins", None),
         ("x = 3 %", None),
-        ("%insmod hel", ("hel", ["hello"])),
-        ("rows = %insmod hel", ("hel", ["hello"])),
+        ("%insmod hell", ("hell", ["hello"])),
+        ("rows = %insmod hell", ("hell", ["hello"])),
         ("%insmod hello w", ("w", ["whom="])),
         ("%insmod hello ", ("", ["times=", "whom="])),
         ("%%kmod x --l", ("--l", ["--load"])),
