@@ -41,6 +41,8 @@ _BEAT = 0.1
 _PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a question about itself
 _PATIENT_WALL = 6.0  # the limit is over at the latest after so many times its length, whatever the host did
 _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - not syncing: (?:NMI|Hard LOCKUP)")
+# A program's processor prints registers only; then the last of them is the end.
+_SECTION_END = re.compile(r"skipped: |^ *</TASK>|RIP: 0033(?:.*\n)+.*\bCR2: ", re.MULTILINE)
 _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
 _INTERRUPTS = 0x200  # the flag IF of a processor that listens to interrupts
 _IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
@@ -175,14 +177,19 @@ async def _processors(emulator: Emulator, channel: Channel, own: tuple[str, ...]
     before = emulator.console.mark()
     done = await channel.task(["bash", "-c", "echo l >/proc/sysrq-trigger"])
     await emulator.console.reach(done.log_time)
-    for _ in range(20):
+    for _ in range(30):
         # A processor prints its own later than the one that asked, which may have ended by then.
-        records = emulator.console.since(before)
-        if sum("NMI backtrace for cpu" in record.text for record in records) >= emulator.hardware.cpus:
+        if _whole(emulator.console.since(before)) >= emulator.hardware.cpus:
             break
         await asyncio.sleep(0.05)
     stalls = backtraces(emulator.console.since(before), own)
     return [stall for stall in stalls if stall.culprit]
+
+
+def _whole(records: Sequence[KmsgRecord]) -> int:
+    """How many processors' backtraces have been printed to their end."""
+    sections = "\n".join(record.text for record in records).split("NMI backtrace for cpu ")[1:]
+    return sum(bool(_SECTION_END.search(section)) for section in sections)
 
 
 async def _by_nmi(emulator: Emulator, pulse: Pulse, own: tuple[str, ...]) -> Stall:
