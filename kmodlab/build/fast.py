@@ -215,7 +215,8 @@ def _job(
         files=files,
         results=("*.ko", "*.mod.c"),
         binds=(*kernel.header_binds, (header.folder, Path("/source")), (header_mod.folder, Path("/mod"))),
-        env=ENVIRONMENT,
+        # What the kernel's Makefile exports and objtool asks for.
+        env={**ENVIRONMENT, "SRCARCH": {"x86_64": "x86"}.get(kernel.arch, kernel.arch)},
         limits=Limits(wall=timeout),
     )
 

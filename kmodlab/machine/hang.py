@@ -47,7 +47,7 @@ _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
 _INTERRUPTS = 0x200  # the flag IF of a processor that listens to interrupts
 _IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
-_TASK = re.compile(r"CPU: \d+ PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
+_TASK = re.compile(r"CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
 
 
 @dataclass(frozen=True, slots=True)
