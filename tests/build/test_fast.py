@@ -91,6 +91,8 @@ def instructions(path: Path, content: bytes) -> dict[str, list[str]]:
     path.write_bytes(content)
     argv = ["objdump", "-dr", "--no-show-raw-insn", "--no-addresses", str(path)]
     text = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
+    # A call's target stands in the relocation below it; what is shown beside it is only where the call itself is.
+    text = re.sub(r"\bcall\s+<.*>$", "call", text, flags=re.MULTILINE)
     parts = re.split(r"^<(\S+)>:$", text, flags=re.MULTILINE)[1:]
     return {
         name: sorted(line.strip() for line in body.splitlines())
