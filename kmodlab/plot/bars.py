@@ -15,6 +15,7 @@ from kmodlab.plot.frame import (
     ROW,
     WIDTH,
     draw_bar,
+    framed_axes,
     label_width,
     set_frame,
     set_key,
@@ -99,18 +100,9 @@ def memory_change(
     style = get_theme(theme)
     figures = _totals(before, after)
     with matplotlib.rc_context(style.rc):
-        if ax is None:
-            lines = wrapped(_change_finding(figures), (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
-            head = MARGIN + 0.25 * lines.count("\n") + 0.68
-            body = 0.58 * len(figures)
-            figure = new_figure(WIDTH, head + body + 0.75, style)
-            left = label_width([row.name for row in figures])
-            ax = add_axes(figure, left, head, WIDTH - left - 1.05, body)
-            set_title(ax, lines, head - MARGIN, left, TITLE, style)
-            set_key(ax, _change_legend(style), left)
-        else:
-            ax.set_title(_change_finding(figures), fontsize=TITLE, fontweight="bold", wrap=True)
-            ax.legend(handles=_change_legend(style), fontsize=SMALL)
+        left, body = label_width(row.name for row in figures), 0.58 * len(figures)
+        title, handles = _change_finding(figures), _change_legend(style)
+        ax = framed_axes(ax, title, handles, style, left=left, right=1.05, body=body)
         _pairs(ax, figures, style)
     describe(ax, _change_words(figures), figures)
     return ax

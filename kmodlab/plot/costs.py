@@ -11,9 +11,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.frame import MARGIN, WIDTH, set_key, set_title
-from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
-from kmodlab.plot.theme import SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.plot.frame import framed_axes
+from kmodlab.plot.picture import describe
+from kmodlab.plot.theme import SMALL, Theme, ThemeName, get_theme
 from kmodlab.records.costs import AllocationCost, parse_costs
 from kmodlab.records.table import Rows, format_bytes
 
@@ -48,17 +48,7 @@ def allocation_costs(
         raise UsageError("draw costs: there are no figures; measure something first")
     title = _finding(rows)
     with matplotlib.rc_context(style.rc):
-        handles = _handles(rows, style)
-        if ax is None:
-            lines = wrapped(title, (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
-            head = MARGIN + 0.25 * lines.count("\n") + 0.72
-            figure = new_figure(WIDTH, head + _BODY + 0.75, style)
-            ax = add_axes(figure, _LEFT, head, WIDTH - _LEFT - 0.4, _BODY)
-            set_title(ax, lines, head - MARGIN, _LEFT, TITLE, style)
-            set_key(ax, handles, _LEFT)
-        else:
-            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
-            ax.legend(handles=handles, fontsize=SMALL)
+        ax = framed_axes(ax, title, _handles(rows, style), style, left=_LEFT, right=0.4, body=_BODY, above=0.72)
         _lines(ax, rows, style)
     describe(ax, _words(rows, title), rows)
     return ax

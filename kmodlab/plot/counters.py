@@ -11,14 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.picture import add_axes, describe, new_figure, text_width, wrapped
-from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.plot.frame import framed_axes
+from kmodlab.plot.picture import describe, text_width
+from kmodlab.plot.theme import BODY, SMALL, Theme, ThemeName, get_theme
 from kmodlab.records.table import Column, Rows
 
 __all__ = ["CounterPoint", "counters"]
 
-_WIDTH = 8.2
-_MARGIN = 0.22
 _LEFT = 0.95
 _BODY = 3.3
 # Okabe and Ito, their blue as the theme has it; no two lines share a marker and a stroke, so that the picture can be
@@ -79,18 +78,8 @@ def counters(
     style = get_theme(theme)
     title = title or _finding(lines)
     with matplotlib.rc_context(style.rc):
-        if ax is None:
-            head = wrapped(title, (_WIDTH - 2 * _MARGIN) * 72, TITLE, bold=True)
-            top = _MARGIN + 0.25 * head.count("\n") + 0.55
-            right = max(text_width(words, BODY) for words in map(_end_words, lines.values())) / 72 + 0.35
-            ax = add_axes(new_figure(_WIDTH, top + _BODY + 0.75, style), _LEFT, top, _WIDTH - _LEFT - right, _BODY)
-            width = _WIDTH - _LEFT - right
-            ax.set_title(
-                head, fontsize=TITLE, fontweight="bold", color=style.ink, x=(_MARGIN - _LEFT) / width,
-                y=1 + (top - _MARGIN) / _BODY, ha="left", va="top", linespacing=1.25, pad=0,
-            )  # fmt: skip
-        else:
-            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
+        right = max(text_width(words, BODY) for words in map(_end_words, lines.values())) / 72 + 0.35
+        ax = framed_axes(ax, title, (), style, left=_LEFT, right=right, body=_BODY, above=0.55)
         _frame(ax, x, y, lines, style, log=log)
         _draw(ax, lines, style)
     points = [point for line in lines.values() for point in line]

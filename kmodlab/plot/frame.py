@@ -10,14 +10,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from kmodlab.plot.picture import text_width
-from kmodlab.plot.theme import BODY, SMALL, Theme
+from kmodlab.plot.picture import add_axes, new_figure, text_width, wrapped
+from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme
 
 __all__ = [
     "MARGIN",
     "ROW",
     "WIDTH",
     "draw_bar",
+    "framed_axes",
     "label_width",
     "set_frame",
     "set_key",
@@ -31,6 +32,33 @@ WIDTH = 8.2
 MARGIN = 0.22
 ROW = 0.36
 """The height that a bar with its gap takes, in inches."""
+
+
+def framed_axes(
+    ax: Axes | None, title: str, handles: Sequence[Patch | Line2D], style: Theme, *,
+    left: float, right: float, body: float, above: float = 0.68,
+) -> Axes:  # fmt: skip
+    """Return axes with a title, and a key if there are handles: the ones given, or those of a new figure.
+
+    Args:
+        ax: somebody's own axes, whose place stays; None for a new figure.
+        title, handles, style: of the picture.
+        left, right: inches of a new figure beside the axes.
+        body: inches that its axes are high.
+        above: inches from its title's first line to the axes, the upper margin left out.
+    """
+    if ax is not None:
+        ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
+        if handles:
+            ax.legend(handles=handles, fontsize=SMALL)
+        return ax
+    lines = wrapped(title, (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
+    head = MARGIN + 0.25 * lines.count("\n") + above
+    ax = add_axes(new_figure(WIDTH, head + body + 0.75, style), left, head, WIDTH - left - right, body)
+    set_title(ax, lines, head - MARGIN, left, TITLE, style)
+    if handles:
+        set_key(ax, handles, left)
+    return ax
 
 
 def draw_bar(

@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.frame import MARGIN, WIDTH, set_title
-from kmodlab.plot.picture import add_axes, describe, new_figure, text_width, wrapped
-from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.plot.frame import MARGIN, framed_axes
+from kmodlab.plot.picture import describe, text_width
+from kmodlab.plot.theme import BODY, SMALL, Theme, ThemeName, get_theme
 from kmodlab.records.table import Column, Rows, format_bytes
 
 __all__ = ["Rate", "rates"]
@@ -78,15 +78,11 @@ def rates(ways: Mapping[str, Mapping[int, float]], *, theme: Theme | ThemeName |
     style = get_theme(theme)
     right = MARGIN + max(text_width(way, BODY, bold=True) for way in ways) / 72 + 0.2
     with matplotlib.rc_context(style.rc):
-        lines = wrapped(_finding(rows), (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
-        head = MARGIN + 0.25 * lines.count("\n") + 0.5
-        figure = new_figure(WIDTH, head + _HEIGHT + 0.75, style)
-        ax = add_axes(figure, _LEFT, head, WIDTH - _LEFT - right, _HEIGHT)
+        ax = framed_axes(None, _finding(rows), (), style, left=_LEFT, right=right, body=_HEIGHT, above=0.5)
         for number, way in enumerate(ways):
             _line(ax, number, rows.filter(lambda row, way=way: row.way == way), style)  # type: ignore[misc]
         _scales(ax, rows, style)
         _names(ax, rows, style)
-        set_title(ax, lines, head - MARGIN, _LEFT, TITLE, style)
     describe(ax, f"Line chart with logarithmic scales. {_finding(rows)}. {_words(rows)}.", rows)
     return ax
 

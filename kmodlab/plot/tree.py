@@ -9,20 +9,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from kmodlab.plot.frame import (
-    MARGIN,
-    ROW,
-    WIDTH,
-    draw_bar,
-    label_width,
-    set_frame,
-    set_key,
-    set_title,
-    unit_of,
-    unit_words,
-)
-from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
-from kmodlab.plot.theme import SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.plot.frame import ROW, draw_bar, framed_axes, label_width, set_frame, unit_of, unit_words
+from kmodlab.plot.picture import describe
+from kmodlab.plot.theme import SMALL, Theme, ThemeName, get_theme
 from kmodlab.records.modules import LoadedModule
 from kmodlab.records.table import Rows, format_bytes
 from kmodlab.records.tree import TreeFolder, parse_tree
@@ -62,17 +51,8 @@ def module_tree(
             Patch(facecolor=style.before, edgecolor=style.page, label="on disk only"),
             Patch(facecolor=style.text, edgecolor=style.page, label="loaded"),
         ]
-        if ax is None:
-            lines = wrapped(title, (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
-            head, body = MARGIN + 0.25 * lines.count("\n") + 0.68, max(ROW * len(shown), 0.5)
-            figure = new_figure(WIDTH, head + body + 0.75, style)
-            left = label_width(row.name for row in shown)
-            ax = add_axes(figure, left, head, WIDTH - left - _ROOM, body)
-            set_title(ax, lines, head - MARGIN, left, TITLE, style)
-            set_key(ax, handles, left)
-        else:
-            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
-            ax.legend(handles=handles, fontsize=SMALL)
+        left, body = label_width(row.name for row in shown), max(ROW * len(shown), 0.5)
+        ax = framed_axes(ax, title, handles, style, left=left, right=_ROOM, body=body)
         _bars(ax, shown, style)
     describe(ax, _words(shown, title), rows)
     return ax
