@@ -27,6 +27,7 @@ from kmodlab.machine.emulator import Emulator
 from kmodlab.machine.pulse import Pulse
 from kmodlab.machine.stall import Manner, Stall
 from kmodlab.records.kmsg import KmsgRecord
+from kmodlab.records.report.collect import TASK
 from kmodlab.records.report.frames import read_frame
 from kmodlab.records.report.record import Frame
 
@@ -47,7 +48,6 @@ _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
 _INTERRUPTS = 0x200  # the flag IF of a processor that listens to interrupts
 _IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
-_TASK = re.compile(r"CPU: \d+ (?:UID: \d+ )?PID: (\d+) Comm: (.*?) (?:Tainted|Not tainted)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +224,8 @@ def _backtrace(texts: Sequence[str], own: tuple[str, ...], answered: bool) -> St
     contexts: list[tuple[list[Frame], int]] = []  # what stands before the first is the backtrace's own way
     task = ""
     for text in texts:
-        if named := _TASK.search(text):
-            task = task or f"{named[2]}/{named[1]}"
+        if named := TASK.search(text):
+            task = task or f"{named['comm']}/{named['pid']}"
         if pointer := _POINTER.search(text):
             first = read_frame(f" {pointer[1]}")
             contexts.append(([_exact(first)] if first else [], _INTERRUPTS))

@@ -22,11 +22,12 @@ from kmodlab.records.report.machinery import INTERRUPT
 from kmodlab.records.report.prefix import Line
 from kmodlab.records.report.record import Frame, Related, Report
 
-__all__ = ["Draft"]
+__all__ = ["TASK", "Draft"]
 
 _TAINT = re.compile(r"(?:^|\s)Tainted: (?P<letters>[A-Z ]{1,40}?)(?=\s+[\d.]|\s*$|\s+[a-z#(])|(?P<clean>Not tainted)")
 _TAINT_WORDS = re.compile(r"\[([A-Z])\]=")
-_TASK = re.compile(r"CPU: [0-9]+ (?:UID: [0-9]+ )?PID: (?P<pid>[0-9]+) Comm: (?P<comm>.{1,40}?) (?:Not t|T)ainted")
+TASK = re.compile(r"CPU: [0-9]+ (?:UID: [0-9]+ )?PID: (?P<pid>[0-9]+) Comm: (?P<comm>.{1,40}?) (?:Not t|T)ainted")
+"""The line of a report that names the task; since Linux 6.12 with its user."""
 _TASK_NEW = re.compile(r"WARNING: .{1,600}, CPU#[0-9]+: (?P<comm>.{1,40})/(?P<pid>[0-9]+)$")
 _HUNG = re.compile(r"INFO: task (?P<comm>.{1,40}):(?P<pid>[0-9]+) ")
 _MODULES = re.compile(r"Modules linked in: ?(.*)")
@@ -149,7 +150,7 @@ class Draft:
     def _facts(self, text: str) -> None:
         if self.taint is None and "ainted" in text and (found := _TAINT.search(text)):
             self.taint = "" if found["clean"] else found["letters"].replace(" ", "").replace("G", "")
-        if not self.task and (found := _TASK.search(text) or _HUNG.match(text) or _TASK_NEW.match(text)):
+        if not self.task and (found := TASK.search(text) or _HUNG.match(text) or _TASK_NEW.match(text)):
             self.task = f"{found['comm']}/{found['pid']}"
         if "Modules linked in" in text and (found := _MODULES.match(text.strip())):
             self.ours.update(_OURS.findall(found[1]))
