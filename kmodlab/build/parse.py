@@ -36,7 +36,7 @@ _RULES: tuple[tuple[str, Tool, Severity], ...] = (
         "ld",
         "error",
     ),
-    (r"^(?:cc1|gcc(?:-\d+)?): (?:fatal )?error: (?P<message>.*)$", "gcc", "error"),
+    (r"^(?:cc1|(?:[\w-]+-)?gcc(?:-\d+)?): (?:fatal )?error: (?P<message>.*)$", "gcc", "error"),
     (r"^ld: (?P<file>/[^\s:]+\.o): (?!in function)(?P<message>.*)$", "ld", "error"),
     (r"^(?:(?P<file>\S+\.k?o): )?warning: objtool: (?P<message>.*)$", "objtool", "warning"),
     (r"^(?:(?P<file>\S+\.k?o): )?error: objtool: (?P<message>.*)$", "objtool", "error"),
