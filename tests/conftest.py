@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -87,6 +88,18 @@ def children() -> set[int]:
         with contextlib.suppress(OSError):  # the thread has ended meanwhile
             found |= {int(pid) for pid in (task / "children").read_text().split()}
     return found
+
+
+def gone(pid: int, limit: float = 10) -> bool:
+    """Whether a process ends within so many seconds."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([descriptor], [], [], limit)[0])
+    finally:
+        os.close(descriptor)
 
 
 def descriptors() -> set[tuple[str, str]]:

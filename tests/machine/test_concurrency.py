@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import shutil
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 import kmodlab
 from kmodlab.build.kernel import KernelBuild
+from tests.conftest import gone
 
 pytestmark = pytest.mark.machine
 
@@ -95,18 +95,6 @@ def test_four_processes_on_an_empty_cache(cache: Path) -> None:
         assert (user.returncode, output.splitlines()[-1:]) == (0, ["done"]), output
     assert len([path for path in (cache / "templates").iterdir() if path.is_dir()]) == 1
     assert not [path for path in cache.rglob(".new-*") if path.parent.name in {"templates", "modules"}]
-
-
-def gone(pid: int, limit: float = 10) -> bool:
-    """Whether a process ends within so many seconds."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], limit)[0])
-    finally:
-        os.close(descriptor)
 
 
 class Notebook:

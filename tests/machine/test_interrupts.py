@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import os
 import random
-import select
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import Settings
 from kmodlab.errors import MachineLost
 from kmodlab.machine.machine import State
+from tests.conftest import gone
 
 pytestmark = pytest.mark.machine
 
@@ -97,18 +97,6 @@ vm = kmodlab.Machine().start()
 print(vm.pid, flush=True)
 {then}
 """
-
-
-def gone(pid: int, limit: float = 10) -> bool:
-    """Whether a process ends within so many seconds."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        return bool(select.select([descriptor], [], [], limit)[0])
-    finally:
-        os.close(descriptor)
 
 
 def test_a_test_runner_that_is_killed(frozen: KernelBuild, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.errors import CommandError, CommandTimeout, MachineLost, MachineStateError
 from kmodlab.machine.machine import State
+from tests.conftest import gone
 
 pytestmark = pytest.mark.machine
 
@@ -201,34 +202,20 @@ def _owner(then: str) -> tuple[subprocess.Popen[str], int]:
     return child, int(child.stdout.readline())
 
 
-def _gone(pid: int, limit: float = 10) -> bool:
-    """Whether a process ends within so many seconds."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    import select
-
-    try:
-        return bool(select.select([descriptor], [], [], limit)[0])
-    finally:
-        os.close(descriptor)
-
-
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_qemu_dies_with_its_owner(frozen: KernelBuild, number: signal.Signals) -> None:
     child, qemu = _owner("sys.stdin.read()")
     with child:
         child.send_signal(number)
         child.wait(20)
-    assert _gone(qemu)
+    assert gone(qemu)
 
 
 def test_qemu_dies_with_an_owner_that_just_ends(frozen: KernelBuild) -> None:
     child, qemu = _owner("")
     with child:
         assert child.wait(20) == 0
-    assert _gone(qemu)
+    assert gone(qemu)
 
 
 def test_qemu_dies_though_a_fork_of_its_owner_lives_on(frozen: KernelBuild) -> None:
@@ -240,7 +227,7 @@ os._exit(1)
 """)
     with child:
         child.wait(20)
-        assert _gone(qemu)
+        assert gone(qemu)
 
 
 def test_qemu_dies_with_its_supervisor(machine: kmodlab.Machine) -> None:
@@ -248,7 +235,7 @@ def test_qemu_dies_with_its_supervisor(machine: kmodlab.Machine) -> None:
     assert qemu
     parent = int(Path(f"/proc/{qemu}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(parent, signal.SIGKILL)
-    assert _gone(qemu)
+    assert gone(qemu)
 
 
 def _interrupt_after(seconds: float) -> threading.Timer:

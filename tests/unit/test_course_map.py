@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 import base64
-import itertools
 import re
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 
 from kmodlab import plot
 from kmodlab.course.exercise import find_exercises
@@ -24,18 +20,13 @@ from kmodlab.course.map import CourseMap, course_map
 from kmodlab.course.picture import draw_map
 from kmodlab.errors import UsageError
 from kmodlab.resources import resource
+from tests.unit.pictures import nothing_overlaps
 
 EXERCISES = find_exercises(resource("lab_modules"))
 LESSONS = find_lessons(resource("notebooks"))
 NONE: dict[str, Best] = {}
 SOME = {"bounded": Best(5, 5, 1), "unwind": Best(2, 6, 3), EXERCISES[-1].id: Best(0, 6, 1)}
 ALL = {one.id: Best(100, 100, 1) for one in EXERCISES}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fonts_are_open() -> None:
-    """Let matplotlib open its font files, which it keeps open, before a test counts what it leaves open."""
-    course(SOME).picture().png(dpi=30)
 
 
 def course(best: dict[str, Best]) -> CourseMap:
@@ -45,17 +36,7 @@ def course(best: dict[str, Best]) -> CourseMap:
 @pytest.mark.parametrize(("best", "theme"), [(NONE, "light"), (SOME, "dark"), (ALL, "light")])
 def test_no_text_of_the_map_overlaps_another_or_is_cut_off(best: dict[str, Best], theme: plot.theme.ThemeName) -> None:
     ax = draw_map(course(best), theme=theme)
-    canvas = FigureCanvasAgg(ax.figure)
-    canvas.draw()
-    texts = [text for text in ax.figure.findobj(Text) if text.get_text().strip() and text.axes]
-    shown = [text for text in texts if text not in (*ax.get_xticklabels(), *ax.get_yticklabels())]
-    boxes = {f"{n}: {text.get_text()}": text.get_window_extent() for n, text in enumerate(shown)}
-    assert len(boxes) > 2 * len(EXERCISES)
-    page = ax.figure.bbox
-    for name, box in boxes.items():
-        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{name} is cut off"
-    for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        assert Bbox.intersection(first.padded(-1), second.padded(-1)) is None, f"{one} overlaps {other}"
+    assert len(nothing_overlaps(ax)) > 2 * len(EXERCISES)
 
 
 def test_the_title_says_how_far_one_is() -> None:

@@ -3,28 +3,18 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.transforms import Bbox
 
 from kmodlab import plot
 from kmodlab.errors import UsageError
 from kmodlab.records.ioctl import ioctl_fields
 from kmodlab.records.lives import parse_lives
-from tests.unit.test_plot import drawn
-
-
-@pytest.fixture(scope="module", autouse=True)
-def fonts_are_open() -> None:
-    """Let matplotlib open its font files, which it keeps open, before a test counts what it leaves open."""
-    for make in PICTURES.values():
-        drawn(make())
-
+from tests.unit.pictures import nothing_overlaps
 
 TRACES = Path(__file__).parents[1] / "data" / "lives"
 
@@ -81,12 +71,7 @@ PICTURES: dict[str, Callable[[], Axes]] = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_no_text_overlaps_another_or_is_cut_off(name: str) -> None:
-    figure, boxes = drawn(PICTURES[name]())
-    page = Bbox.from_bounds(0, 0, figure.bbox.width, figure.bbox.height)
-    for text, box in boxes.items():
-        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{text} is cut off"
-    for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        assert Bbox.intersection(first.padded(-1), second.padded(-1)) is None, f"{one} overlaps {other}"
+    nothing_overlaps(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)

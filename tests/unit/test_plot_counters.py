@@ -16,7 +16,7 @@ from kmodlab import plot
 from kmodlab.errors import UsageError
 from kmodlab.plot.counters import counters
 from kmodlab.plot.names import names
-from tests.unit.test_plot import drawn
+from tests.unit.pictures import nothing_overlaps
 
 TREE = """100 d 4 0 /
 104 f 1 40960 /poem
@@ -48,21 +48,9 @@ PICTURES: dict[str, Callable[[], Axes]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def fonts_are_open() -> None:
-    """Let matplotlib open its font files, which it keeps open, before a test counts what it leaves open."""
-    for name in ("growth", "a tree"):
-        drawn(PICTURES[name]())
-
-
 @pytest.mark.parametrize("name", PICTURES)
 def test_no_text_overlaps_another_or_is_cut_off(name: str) -> None:
-    figure, boxes = drawn(PICTURES[name]())
-    page = Bbox.from_bounds(0, 0, figure.bbox.width, figure.bbox.height)
-    for text, box in boxes.items():
-        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{text} is cut off"
-    for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        assert Bbox.intersection(first.padded(-1), second.padded(-1)) is None, f"{one} overlaps {other}"
+    nothing_overlaps(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox
 
 from kmodlab import plot
 from kmodlab.errors import RecordParseError, UsageError
@@ -17,9 +15,7 @@ from kmodlab.records import LoadedModule, Rows
 from kmodlab.records.costs import parse_costs
 from kmodlab.records.ledger import Ledger, Total
 from kmodlab.records.tree import parse_tree
-from tests.unit.test_plot import drawn, figure_of, fonts_are_open
-
-__all__ = ["fonts_are_open"]  # the fixture serves this file too
+from tests.unit.pictures import figure_of, nothing_overlaps
 
 TREE = """23121 kernel/arch/x86/crypto/aegis128-aesni.ko
 3800000 kernel/fs/btrfs/btrfs.ko.xz
@@ -72,12 +68,7 @@ PICTURES: dict[str, Callable[[], Axes]] = {
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_no_text_overlaps_another_or_is_cut_off(name: str) -> None:
-    figure, boxes = drawn(PICTURES[name]())
-    page = Bbox.from_bounds(0, 0, figure.bbox.width, figure.bbox.height)
-    for text, box in boxes.items():
-        assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{text} is cut off"
-    for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        assert Bbox.intersection(first.padded(-1), second.padded(-1)) is None, f"{one} overlaps {other}"
+    nothing_overlaps(PICTURES[name]())
 
 
 @pytest.mark.parametrize("name", PICTURES)
