@@ -51,6 +51,8 @@ _ALLOCATORS = {
         ]
     ),
 }
+# An inline function of the kernel's headers may be emitted into the module itself (since Linux 6.12): it is the kernel's.
+_EMITTED = frozenset().union(*_ALLOCATORS.values())
 _PAGE_ALLOCATORS = frozenset(
     [
         "allocate_slab",
@@ -228,17 +230,25 @@ class Owners:
         if not any(low <= address <= high for address in stack):
             return None
         inner: list[str] = []
+        emitted: Owner | None = None
         for address in stack:
             region = self._region(address)
             if region is not None:
+                if not _belongs(inner, kind):
+                    return None
                 site = self._site(region, address)
-                return Owner(site, _via(inner)) if _belongs(inner, kind) else None
+                owner = Owner(site, _via(inner))
+                if _plain(site.function) not in _EMITTED:
+                    return owner
+                emitted = emitted or owner
+                inner.append(_plain(site.function))
+                continue
             name = _plain(self._symbols.find(address)[0])
             if name.startswith(_INTERRUPTS) or name in _INTERRUPT_NAMES:
                 return None
             if name:
                 inner.append(name)
-        return None
+        return emitted
 
     def _region(self, address: int) -> _Region | None:
         for one in self._active:

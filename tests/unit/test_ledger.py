@@ -202,6 +202,20 @@ def test_what_the_kernel_keeps_for_itself_is_not_the_modules(kind: str, frames: 
     assert bool(made.ledger().live) == counts
 
 
+def test_an_inline_function_of_the_kernel_that_lies_in_the_module_is_the_kernels() -> None:
+    code = ModuleCode("mine", (CodeSection(".text", 0x104, 16, ((0, 0x40, "vmap.constprop.0"), (0x40, 0xC0, "more"))),))
+    symbols = KernelSymbols([(KERNEL + 0x1000 * index, name) for index, name in enumerate([*NAMES, "_etext"])])
+    made = LedgerBuilder(Owners(symbols, [code]))
+    made.feed(loading(MODULE))
+    for address, frames in ((0x100, (MODULE + 0x10, MODULE + 0x45)), (0x200, (MODULE + 0x10, AT["do_init_module"]))):
+        made.feed([event("vm_get", addr=address, size=8192), stack(AT["__vmalloc_node_range"], *frames)])
+    found = [(str(one.site), one.via) for one in made.ledger().live]
+    assert found == [
+        ("more+0x5 [mine]", ("vmap", "__vmalloc_node_range")),
+        ("vmap.constprop.0+0x10 [mine]", ("__vmalloc_node_range",)),
+    ]
+
+
 def test_pages_given_back_one_by_one() -> None:
     made = builder()
     made.feed([event("mm_page_alloc", pfn=64, order=2), stack(AT["__alloc_pages"], MODULE + 0x10)])
