@@ -187,7 +187,8 @@ def test_modules_that_lean_on_each_other(frozen: KernelBuild, lab_module: Callab
     verdict = try_module(resource("lab_modules") / "exporter", kernel=frozen, exec=["cat /proc/modules"])
     assert verdict.verdict == "clean"
     assert verdict.modules == ("exporter", "importer")
-    assert "exporter 16384 1 importer" in verdict.exec[0].output
+    size = 16384 if frozen.release.startswith("6.1.") else 12288
+    assert f"exporter {size} 1 importer" in verdict.exec[0].output
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

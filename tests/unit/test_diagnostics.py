@@ -162,6 +162,7 @@ OTHERS = [
     ("WARNING: modpost: missing MODULE_DESCRIPTION() in x.o", "modpost", "warning", "x.c"),
     ("cc1: error: unrecognized command-line option '-Wno-such'", "gcc", "error", "x.c"),
     ("gcc-12: error: unrecognized command-line option '-fno-such'", "gcc", "error", "x.c"),
+    ("x86_64-linux-gnu-gcc-14: error: unrecognized command-line option '-fno-such'", "gcc", "error", "x.c"),
     ("ERROR: modpost: something that nobody has seen yet", "modpost", "error", "x.c"),
     ("/build/Kbuild:3: *** commands commence before first target.  Stop.", "make", "error", "Kbuild"),
     ("ld: /build/x.o: file not recognized: file format not recognized", "ld", "error", "x.c"),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ast
+import fnmatch
 import importlib
 import re
 import shutil
@@ -216,3 +217,10 @@ def test_shell_scripts() -> None:
     scripts = [path for path in tracked() if path.suffix == ".sh" or path.read_bytes()[:10] == b"#!/bin/sh\n"]
     finished = subprocess.run([program, *scripts], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout
+
+
+def test_no_folder_with_tests_is_passed_over(pytestconfig: pytest.Config) -> None:
+    """Pytest leaves out folders of some names, "build" among them, without a word."""
+    folders = {part for path in (TOP / "tests").rglob("test_*.py") for part in path.relative_to(TOP).parts[:-1]}
+    left_out = pytestconfig.getini("norecursedirs")
+    assert [name for name in sorted(folders) for pattern in left_out if fnmatch.fnmatch(name, pattern)] == []
