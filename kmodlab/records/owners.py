@@ -51,7 +51,7 @@ _ALLOCATORS = {
         ]
     ),
 }
-# An inline function of the kernel's headers may be emitted into the module itself (since Linux 6.12): it is the kernel's.
+# A header's inline function may be emitted into the module itself (since Linux 6.12): it is the kernel's all the same.
 _EMITTED = frozenset().union(*_ALLOCATORS.values())
 _PAGE_ALLOCATORS = frozenset(
     [
