@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import commands
+import edits
 import grading
 import machines
 from measure import Row, machine
 
 # What makes each row, in the order in which they are measured.
 MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
+    "edit_to_log": edits.edit_to_log,
+    "build": edits.build_time,
+    "build_cached": edits.build_cached,
     "clone": machines.clone,
+    "exec": machines.exec_time,
     "fresh_after_panic": machines.fresh_after_panic,
     "insmod": machines.insmod,
     "memory_per_machine": machines.memory_per_machine,

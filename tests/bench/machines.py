@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from measure import Row, row, seconds_of
@@ -21,12 +21,13 @@ from kmodlab.machine.machine import State
 from kmodlab.machine.template import Template, boot_arguments
 from kmodlab.resources import resource
 
-__all__ = ["clone", "fresh_after_panic", "insmod", "memory_per_machine"]
+__all__ = ["clone", "cold_boot", "exec_time", "fresh_after_panic", "frozen_machine", "insmod", "memory_per_machine"]
 
 _CROWD = 20
 
 
-def _template() -> Template:
+def frozen_machine() -> Template:
+    """Return the template of the default machine, made and loaded."""
     chosen = kmodlab.settings()
     template = provision.template(None, chosen.memory, chosen.cpus)
     template.memory()
@@ -35,20 +36,20 @@ def _template() -> Template:
 
 def clone() -> Iterator[Row]:
     """A fresh machine until its first command is answered, beside a cold boot of the same kernel and image."""
-    template = _template()
+    template = frozen_machine()
     fresh, cold = [], []
     for number in range(9):
         vm = kmodlab.Machine(template.kernel)
         fresh.append(seconds_of(lambda vm=vm: vm.start().check(["true"])))  # type: ignore[misc]
         vm.kill()
         if number % 3 == 0:
-            cold.append(seconds_of(lambda: _cold_boot(template)))
-    yield row("clone", "s", 0.30, fresh, peer="a cold boot", peer_values=cold)
+            cold.append(seconds_of(lambda: cold_boot(template)))
+    yield row("clone", "s", 0.20, fresh, peer="a cold boot", peer_values=cold)
 
 
 def fresh_after_panic() -> Iterator[Row]:
     """After a panic, from asking for a fresh machine until its first command is answered."""
-    kernel = _template().kernel
+    kernel = frozen_machine().kernel
     runs = []
     with kmodlab.Machine(kernel) as vm:
         for _ in range(20):
@@ -59,8 +60,8 @@ def fresh_after_panic() -> Iterator[Row]:
     yield row("fresh_after_panic", "s", 0.30, runs)
 
 
-def _cold_boot(template: Template) -> None:
-    """Boot the same kernel and image as one would without a template, up to the same first command."""
+def cold_boot(template: Template, work: Callable[[Emulator, Session], object] | None = None) -> None:
+    """Boot the same kernel and image as one would without a template, up to a first command, and do some work then."""
     emulator = Emulator(template.hardware)
     boot = BootFiles(template.kernel.image, template.image.initramfs, boot_arguments(template.hardware))
     memory = frozen.new_memory(template.hardware.memory)
@@ -68,15 +69,24 @@ def _cold_boot(template: Template) -> None:
         aio.call(emulator.start(memory, template.image.root, boot), timeout=60)
         session = Session.open(emulator.agent, timeout=60)
         session.run(["true"])
+        if work:
+            work(emulator, session)
         session.close()
     finally:
         aio.call(emulator.stop())
         os.close(memory)
 
 
+def exec_time() -> Iterator[Row]:
+    """A command of the guest, from asking for it until its output is in Python."""
+    with kmodlab.Machine(frozen_machine().kernel) as vm:
+        vm.check("echo")
+        yield row("exec", "s", 0.02, [seconds_of(lambda: vm.check(["echo"])) for _ in range(30)])
+
+
 def insmod() -> Iterator[Row]:
     """A built module until its log line is in Python, each time in a fresh machine."""
-    kernel = _template().kernel
+    kernel = frozen_machine().kernel
     hello = kmodlab.build(resource("lab_modules") / "hello", kernel)
     runs = []
     for _ in range(9):
@@ -92,7 +102,7 @@ def insmod() -> Iterator[Row]:
 
 def memory_per_machine() -> Iterator[Row]:
     """Private memory of each of twenty machines that have each loaded a module, from /proc/PID/smaps_rollup."""
-    kernel = _template().kernel
+    kernel = frozen_machine().kernel
     hello = kmodlab.build(resource("lab_modules") / "hello", kernel)
     machines = [kmodlab.Machine(kernel) for _ in range(_CROWD)]
     try:
