@@ -15,7 +15,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import Any
 
-from qemu.qmp import ConnectError, ExecInterruptedError, QMPClient, QMPError, StateError
+from qemu.qmp import ConnectError, EventListener, ExecInterruptedError, QMPClient, QMPError, StateError
 
 from kmodlab import process
 from kmodlab.errors import MachineError, MachineLost
@@ -29,6 +29,7 @@ __all__ = ["BootFiles", "Emulator"]
 _FIRST_UID, _LAST_UID = 61184, 65519
 # What QEMU may have beyond the guest's memory: in use are 0.6 GB of addresses, 94 descriptors and 7 threads.
 _ADDRESS_SPACE, _OPEN_FILES, _THREADS = 2 << 30, 512, 128
+_LAST_WORDS = 2.0  # seconds that a panicked kernel has for printing, before its machine is given up
 _IGNORE_SHARED: dict[str, object] = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 
 
@@ -189,6 +190,7 @@ class Emulator:
                 await asyncio.wait({guest, qemu_itself}, return_when=asyncio.FIRST_COMPLETED)
                 if guest.done():
                     self.lost = _why(guest.result())
+                    await _last_words(guest.result(), events, qemu_itself)
                 else:
                     self.lost = "killed"
             finally:
@@ -209,6 +211,15 @@ class Emulator:
             await ended.wait()
         finally:
             loop.remove_reader(descriptor)
+
+
+async def _last_words(event: Mapping[str, Any], events: EventListener, ended: asyncio.Future[Any]) -> None:
+    """Wait until a panic has been printed: since Linux 6.12 that may come after the event; a reboot ends it."""
+    if event["event"] != "GUEST_PANICKED":
+        return
+    reboot: asyncio.Future[Any] = asyncio.ensure_future(events.get())
+    await asyncio.wait({reboot, ended}, timeout=_LAST_WORDS, return_when=asyncio.FIRST_COMPLETED)
+    reboot.cancel()
 
 
 def _why(event: Mapping[str, Any]) -> str:
