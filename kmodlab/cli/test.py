@@ -42,11 +42,11 @@ def command(full: bool, arguments: tuple[str, ...]) -> int:
 def _side_by_side(arguments: Sequence[str]) -> list[str]:
     """Options that share all the tests among the processors; what was chosen by hand runs in one process.
 
-    A file's tests stay together, since they share machines.
+    Each process begins with a run of neighbouring files, whose tests share machines, and helps the others at the end.
     """
     workers = min(len(os.sched_getaffinity(0)), _MOST_WORKERS)
     chosen = any(word in _IN_ONE_PROCESS or not word.startswith("-") for word in arguments)
-    return [] if workers < 2 or chosen else ["-n", str(workers), "--dist", "loadfile"]
+    return [] if workers < 2 or chosen else ["-n", str(workers), "--dist", "worksteal"]
 
 
 def _from_top(word: str) -> str:
