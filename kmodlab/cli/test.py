@@ -13,6 +13,7 @@ import click
 from kmodlab import process
 from kmodlab.cli.environment import child_environment
 from kmodlab.cli.stages import make_stages
+from kmodlab.host import packages
 from kmodlab.resources import resource
 
 __all__ = ["command"]
@@ -30,13 +31,23 @@ _STATUSES = {0: 0, 1: 1, 2: 130, 3: 3, 4: 2, 5: 2}
 def command(full: bool, arguments: tuple[str, ...]) -> int:
     """Run the tests; further arguments are pytest's.
 
-    Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build makes them fail.
+    Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build,browser makes them
+    fail, and fetches the browser.
     """
     make_stages()
+    _require_packages(os.environ.get("KMODLAB_REQUIRE", "").split(","))
     top = resource("tests").parent
     argv = [sys.executable, "-m", "pytest", *(["-m", ""] if full else []), *_side_by_side(arguments)]
     argv += map(_from_top, arguments)
     return _STATUSES.get(process.attached(argv, cwd=top, env=child_environment()), 3)
+
+
+def _require_packages(parts: Sequence[str]) -> None:
+    """Install what only tests need, of the parts that they must not be without."""
+    missing = [package for package in packages.TEST_PACKAGES if package.part in parts and not package.found()]
+    rights = packages.privilege() if missing else None
+    if rights is not None:
+        packages.install(missing, rights)
 
 
 def _side_by_side(arguments: Sequence[str]) -> list[str]:

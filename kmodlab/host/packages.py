@@ -22,7 +22,16 @@ from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import locked, need_room
 from kmodlab.progress import Step, step
 
-__all__ = ["HOST_PACKAGES", "HostPackage", "download_size", "install", "install_line", "missing_packages", "privilege"]
+__all__ = [
+    "HOST_PACKAGES",
+    "TEST_PACKAGES",
+    "HostPackage",
+    "download_size",
+    "install",
+    "install_line",
+    "missing_packages",
+    "privilege",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +40,7 @@ class HostPackage:
 
     Attributes:
         name: Debian's name of it, on every release that is supported.
-        part: what works only with it: ``machine`` or ``build``.
+        part: what works only with it: ``machine``, ``build`` or ``browser``.
         purpose: what it is for, in words.
         program: the program by which it is known to be there, or an empty text.
         library: the same for a shared library.
@@ -69,6 +78,9 @@ HOST_PACKAGES = (
     HostPackage("libelf1", "build", "used by the kernel's objtool", library="libelf.so.1"),
 )
 """All of them. Their recommendations are not needed: without, they are about 75 MB with what they depend on."""
+
+TEST_PACKAGES = (HostPackage("chromium", "browser", "shows JupyterLab to the tests that use a browser", "chromium"),)
+"""What only tests need. With what it depends on it is large, so it comes only where KMODLAB_REQUIRE names its part."""
 
 _INSTALL = ("apt-get", "install", "--no-install-recommends")
 _UNATTENDED = ("-y", "-q", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
