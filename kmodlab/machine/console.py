@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import threading
 import time
 from collections import deque
 
@@ -36,6 +37,7 @@ class Console:
 
     def __init__(self) -> None:
         self._fd = os.memfd_create("kmodlab-console", os.MFD_CLOEXEC)
+        self._lock = threading.RLock()  # cells, the panel and the event loop read side by side
         self._position = 0
         self._parser = ConsoleParser()
         self._head: list[KmsgRecord] = []
@@ -48,19 +50,20 @@ class Console:
 
     def mark(self) -> int:
         """Read what has come and return the number that the next record will have."""
-        self._read()
-        return self._count
+        with self._lock:
+            self._read()
+            return self._count
 
     def since(self, mark: int = 0) -> list[KmsgRecord]:
         """Read what has come and return the records from a number on, as far as they are kept."""
-        self._read()
-        first_of_tail = self._count - len(self._tail)
-        missing = first_of_tail - max(mark, len(self._head))
-        records = self._head[mark:]
-        if missing > 0:
-            records.append(self._notice(f"{missing} lines are left out here"))
-        records += list(self._tail)[max(0, mark - first_of_tail) :]
-        return records
+        with self._lock:
+            self._read()
+            first_of_tail = self._count - len(self._tail)
+            missing = first_of_tail - max(mark, len(self._head))
+            records = self._head[mark:]
+            if missing > 0:
+                records.append(self._notice(f"{missing} lines are left out here"))
+            return records + list(self._tail)[max(0, mark - first_of_tail) :]
 
     def text(self) -> str:
         """Return everything printed so far that has not been given back, as it came."""
@@ -85,19 +88,22 @@ class Console:
         """Go on reading for ever, so that a flood that nobody looks at does not fill this computer's memory."""
         while True:
             await asyncio.sleep(every)
-            if self._fd >= 0 and os.fstat(self._fd).st_size - self._position > _BACKLOG:
-                self._read()
+            with self._lock:
+                if self._fd >= 0 and os.fstat(self._fd).st_size - self._position > _BACKLOG:
+                    self._read()
 
     def close(self) -> None:
         """Let go of the file; its memory is freed with the last descriptor. What was read stays readable."""
-        self._read()
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        with self._lock:
+            self._read()
+            fd, self._fd = self._fd, -1
+            if fd >= 0:
+                os.close(fd)
 
     def _holds(self, log_time: float) -> bool:
-        self._read()
-        newest = self._tail[-1] if self._tail else self._head[-1] if self._head else None
+        with self._lock:
+            self._read()
+            newest = self._tail[-1] if self._tail else self._head[-1] if self._head else None
         # Half a microsecond of slack: the console prints whole microseconds.
         return newest is not None and newest.seconds >= log_time - 5e-7
 
