@@ -79,6 +79,7 @@ class _Task:
     id: int
     limit: int
     on_output: Callable[[int, bytes], object] | None
+    keep: bool
     ended: asyncio.Future[Exit]
     credit: int = STDIN_WINDOW
     more_credit: asyncio.Event = field(default_factory=asyncio.Event)
@@ -151,6 +152,7 @@ class Channel:
         env: Mapping[str, str] | None = None,
         limit: int = OUTPUT_LIMIT,
         on_output: Callable[[int, bytes], object] | None = None,
+        keep: bool = True,
     ) -> TaskResult:
         """Run a program, or a built-in of the agent (``@read`` …), in the guest and return what came of it.
 
@@ -164,6 +166,7 @@ class Channel:
             env: variables that it gets beside the agent's own.
             limit: bytes that both its outputs may have together before it is sent SIGKILL.
             on_output: called in the event loop with 1 (standard output) or 2 and each piece as it comes.
+            keep: give the output back at the end; otherwise only `on_output` gets it, and there is no limit.
 
         Raises:
             MachineLost: the connection ended, or the agent no longer answers.
@@ -171,7 +174,7 @@ class Channel:
         """
         number = self._next_id()
         frame = encode_start(number, argv, cwd, env or {}, max(1, round(timeout * 1000)) if timeout else 0)
-        task = _Task(number, limit, on_output, asyncio.get_running_loop().create_future())
+        task = _Task(number, limit, on_output, keep, asyncio.get_running_loop().create_future())
         start = time.monotonic()
         self._send(frame)
         self._tasks[task.id] = task
@@ -328,12 +331,13 @@ class Channel:
             task.ended.set_result(Exit.decode(frame.payload))
 
     def _output(self, task: _Task, stream: int, data: bytes) -> None:
-        room = task.limit - len(task.outputs[0]) - len(task.outputs[1])
-        if len(data) > room and not task.cut:
-            task.cut = True
-            self._kill(task)
-        data = data[: max(room, 0)]
-        task.outputs[stream - 1].extend(data)
+        if task.keep:
+            room = task.limit - len(task.outputs[0]) - len(task.outputs[1])
+            if len(data) > room and not task.cut:
+                task.cut = True
+                self._kill(task)
+            data = data[: max(room, 0)]
+            task.outputs[stream - 1].extend(data)
         if task.on_output and data and not task.ended.done():
             try:
                 task.on_output(stream, data)

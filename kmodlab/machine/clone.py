@@ -152,6 +152,11 @@ class Clone:
         aio.call(self._running().resume(), timeout=30)
         self._state = State.RUNNING
 
+    @require(State.RUNNING)
+    def nmi(self) -> None:
+        """Send the machine a non-maskable interrupt: its kernel panics and logs where each processor was."""
+        aio.call(self._running().inject_nmi(), timeout=30)
+
     @property
     def state(self) -> State:
         """What the machine is now; a lost one is noticed here."""
