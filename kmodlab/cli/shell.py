@@ -38,6 +38,7 @@ def command(output: Output, paths: tuple[Path, ...], release: str | None, memory
     """
     from kmodlab.build.build import build
     from kmodlab.build.source import ModuleSource
+    from kmodlab.guest.terminal import terminal_argv
     from kmodlab.host.kernels import ensure_kernel
     from kmodlab.machine.machine import Machine
 
@@ -56,10 +57,10 @@ def command(output: Output, paths: tuple[Path, ...], release: str | None, memory
             if size:
                 say(f"Linux {kernel.release}, a machine of your own; exit or Ctrl-D ends it\r")
                 lines, columns = size
-                argv = ["script", "-qefc", f"stty rows {lines} cols {columns}; exec bash -l", "/dev/null"]
+                argv = terminal_argv(lines, columns)
                 env = {"TERM": os.environ.get("TERM", "vt100")}
             with _typed() as typed:
-                done = aio.call(channel.task(argv, stdin=typed, env=env, limit=1 << 62, on_output=_print))
+                done = aio.call(channel.task(argv, stdin=typed, env=env, keep=False, on_output=_print))
     status = done.exit_status
     return 3 if status is None else 128 - status if status < 0 else status
 
