@@ -40,6 +40,7 @@ def build_program(
     name: str | None = None,
     includes: Sequence[Path] = (),
     flags: Sequence[str] = (),
+    cell: tuple[str, int] = ("", 1),
     settings: Settings | None = None,
 ) -> Path:
     """Return the path of a static program for the guest, compiled from one C file (``musl-gcc``).
@@ -49,6 +50,7 @@ def build_program(
         name: of the program; that of the file if None, which a text does not have.
         includes: folders whose ``.h`` files it may include.
         flags: further arguments for the compiler, such as ``-pthread``.
+        cell: what messages call the file, and the line of the cell on which it begins; its own name if empty.
         settings: where the cache lies and how long it may take; this process's if None.
 
     Raises:
@@ -74,7 +76,7 @@ def build_program(
     key, store = _hash(json.dumps(facts).encode())[:40], Store(chosen.cache / "programs")
     entry = store.get(key)
     if entry is None:
-        entry = store.put(key, {title: _compile(title, argv, files, chosen.build_timeout)}, {}, mode=0o755)
+        entry = store.put(key, {title: _compile(title, argv, files, cell, chosen.build_timeout)}, {}, mode=0o755)
     return entry.path(title)
 
 
@@ -90,11 +92,13 @@ def _include_flags(count: int) -> list[str]:
     return [f"-Iinclude{number}" for number in range(count)]
 
 
-def _compile(title: str, argv: tuple[str, ...], files: dict[str, bytes], timeout: float) -> bytes:
+def _compile(
+    title: str, argv: tuple[str, ...], files: dict[str, bytes], cell: tuple[str, int], timeout: float
+) -> bytes:
     job = Job(f"compile {title}", argv, files, results=(title,), env={"LC_ALL": "C"}, limits=Limits(wall=timeout))
     outcome = choose().run(job)
     if outcome.exit_status or title not in outcome.files:
-        source = ModuleSource(title, MappingProxyType(files), ())
+        source = ModuleSource(title, MappingProxyType(files), (), *cell, single=True)
         said = as_seen(map(_without_hint, parse(outcome.output, source)), source)
         raise CompileError(summary(title, said), diagnostics=said, output=outcome.output)
     return outcome.files[title]

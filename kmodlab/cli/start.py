@@ -37,11 +37,12 @@ def command(no_browser: bool, port: int | None, course: bool) -> None:
     os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_own_settings()))
     from jupyterlab.labapp import LabApp  # reads that variable while it is imported
 
-    from kmodlab.jupyter.server import PATH, add_course
+    from kmodlab.jupyter.server import LABEXTENSIONS, PATH, add_course
 
     notebooks = resource("notebooks")
     first = PATH if course else "/lab/tree/notebooks/00_tour.ipynb"
     arguments = [f"--ServerApp.root_dir={notebooks.parent}", f"--LabApp.default_url={first}"]
+    arguments += [f"--LabApp.extra_labextensions_path={LABEXTENSIONS}"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []

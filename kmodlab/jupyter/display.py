@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any, ClassVar
+from typing import Any
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.diagnostics import Diagnostic
@@ -28,10 +28,15 @@ from kmodlab.records.kmsg import KernelLog, KmsgRecord
 from kmodlab.records.memory import MemorySnapshot
 from kmodlab.records.modinfo import ModInfo
 from kmodlab.records.modules import LoadedModule
-from kmodlab.records.table import Column, Rows, format_bytes
+from kmodlab.records.places import linked
+from kmodlab.records.table import Rows, format_bytes
 from kmodlab.records.taint import Taint
 
-__all__ = ["View", "details", "headline", "note", "register", "show", "view_of"]
+__all__ = ["DIAGNOSTICS", "View", "details", "headline", "note", "register", "show", "view_of"]
+
+DIAGNOSTICS = "application/vnd.kmodlab.diagnostics+json"
+"""The mime type under which an output holds what was said of its cell: a list of objects with line, column, severity,
+message and hint. The extension of JupyterLab marks the cell's lines by it; others pass it over."""
 
 _LOG_SHOWN = 60
 """Lines of the kernel's log that are shown with an error; its ``.records`` hold all."""
@@ -46,14 +51,22 @@ _BARS = {"error": "#d55e00", "warning": "#e69f00", "note": "#56b4e9"}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Something to look at, in both forms."""
+    """Something to look at, in both forms.
+
+    Attributes:
+        html: for the page.
+        text: for a terminal or a screen reader.
+        marks: the diagnostics in it that are about lines of the cell it stands below.
+    """
 
     html: str
     text: str
+    marks: tuple[Diagnostic, ...] = ()
 
     def __add__(self, other: View) -> View:
         """Put one below the other."""
-        return View(self.html + other.html, "\n".join(part for part in (self.text, other.text) if part))
+        text = "\n".join(part for part in (self.text, other.text) if part)
+        return View(self.html + other.html, text, self.marks + other.marks)
 
     def __bool__(self) -> bool:
         return bool(self.text)
@@ -61,8 +74,14 @@ class View:
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": self.text}
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return {"text/html": self.html, "text/plain": self.text, **self.data()}
+
+    def data(self) -> dict[str, Any]:
+        """Return what stands beside both forms for programs, by mime type."""
+        fields = ("line", "column", "severity", "message", "hint")
+        found = [{name: getattr(one, name) for name in fields} for one in self.marks]
+        return {DIAGNOSTICS: found} if found else {}
 
 
 _NOTHING = View("", "")
@@ -110,7 +129,7 @@ def _built(module: ModuleArtifact) -> View:
     for other in module.others:
         view += _line(f"and {other.name}.ko")
     if module.diagnostics:
-        view += _own_look(_warnings(module.diagnostics))
+        view += _diagnostics(module.diagnostics)
     if isinstance(module, BuiltModule) and module.loaded:
         view += _loaded(module.loaded)
     return view
@@ -133,37 +152,6 @@ def _logged(log: KernelLog) -> View:
 
 def _own_look(table: Rows[Any]) -> View:
     return View(table._repr_html_(), str(table))
-
-
-@dataclass(frozen=True, slots=True)
-class _Remark:
-    line: int | None
-    message: str
-    source: str
-    hint: str
-    tone: str
-
-    COLUMNS: ClassVar[tuple[Column, ...]] = (
-        Column("line", kind="number"),
-        Column("message"),
-        Column("source", "the line", "code"),
-        Column("hint", "what it means"),
-    )
-
-
-def _warnings(diagnostics: Iterable[Diagnostic]) -> Rows[_Remark]:
-    """The warnings of a build that succeeded, as a table."""
-    rows = [
-        _Remark(
-            line=one.line,
-            message=f"{one.message} [{one.option}]" if one.option else one.message,
-            source=one.source.strip(),
-            hint=one.hint,
-            tone="note" if one.severity == "note" else "warn",
-        )
-        for one in diagnostics
-    ]
-    return Rows(rows, caption="Warnings of the compiler", columns=_Remark.COLUMNS)
 
 
 # -- Errors -------------------------------------------------------------------------------------------------------
@@ -216,12 +204,13 @@ def _diagnostics(diagnostics: Sequence[Diagnostic]) -> View:
         return _NOTHING
     html = "".join(map(_diagnostic_html, diagnostics))
     text = "\n".join(map(str, diagnostics))
-    return View(f'<section aria-label="Messages of the build" style="{_LINE}">{html}</section>', text)
+    marks = tuple(one for one in diagnostics if one.line and one.file.startswith("In["))
+    return View(f'<section aria-label="Messages of the build" style="{_LINE}">{html}</section>', text, marks)
 
 
 def _diagnostic_html(one: Diagnostic) -> str:
     option = f' <span style="opacity:.75">[{escape(one.option)}]</span>' if one.option else ""
-    place = f"<code>{escape(one.where)}</code> " if one.where else ""
+    place = f"<code>{linked(escape(one.where))}</code> " if one.where else ""
     parts = [f"<div>{place}<strong>{one.severity}:</strong> {escape(one.message)}{option}</div>"]
     if one.source.strip():
         mark = f"\n      | {one.caret}" if one.caret else ""
@@ -276,12 +265,17 @@ def register(shell: Any) -> None:
     for kind, look in _LOOKS:
         formatters["text/html"].for_type(kind, _html_printer(look))
         formatters["text/plain"].for_type(kind, _text_printer(look))
+        shell.display_formatter.mimebundle_formatter.for_type(kind, _data_printer(look))
     for kind in _WORDS:
         formatters["text/plain"].for_type(kind, lambda thing, printer, cycle: printer.text(str(thing)))
 
 
 def _html_printer(look: Callable[[Any], View]) -> Callable[[Any], str]:
     return lambda thing: look(thing).html
+
+
+def _data_printer(look: Callable[[Any], View]) -> Callable[..., dict[str, Any]]:
+    return lambda thing, **_: look(thing).data()
 
 
 def _text_printer(look: Callable[[Any], View]) -> Callable[[Any, Any, bool], None]:

@@ -17,6 +17,7 @@ from kmodlab.guest.session import CommandResult
 from kmodlab.host import kernels
 from kmodlab.jupyter import shell_lines, verbs
 from kmodlab.jupyter.arguments import near, split_parameters
+from kmodlab.jupyter.cells import place_of
 from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
 from kmodlab.jupyter.exercises import Desk
@@ -99,11 +100,8 @@ class KmodMagics(Magics):
 
     def _source(self, name: str, cell: str) -> ModuleSource:
         """The C of a cell, which knows on which of the cell's lines it begins."""
-        history = self.shell.history_manager.input_hist_raw
-        raw = history[-1] if history and history[-1].rstrip().endswith(cell.rstrip()) else ""
-        blank = len(raw[: len(raw) - len(raw.lstrip())].split("\n")) - 1
-        shown = f"In[{self.shell.displayhook.prompt_count}]"
-        return ModuleSource.from_text(name, cell, filename=shown, first_line=blank + 2)
+        shown, first_line = place_of(self.shell, cell)
+        return ModuleSource.from_text(name, cell, filename=shown, first_line=first_line)
 
     def _build(self, source: ModuleSource, given: Namespace, parameters: dict[str, str]) -> BuiltModule:
         earlier = source.name in self.lab.modules

@@ -6,6 +6,7 @@ from __future__ import annotations
 from kmodlab.build.program import build_program
 from kmodlab.errors import UsageError
 from kmodlab.jupyter.arguments import near
+from kmodlab.jupyter.cells import place_of
 from kmodlab.jupyter.display import View, note
 from kmodlab.jupyter.lab import Lab, lab_modules
 from kmodlab.records.table import format_bytes
@@ -19,7 +20,7 @@ def make_program(lab: Lab, name: str, cell: str, module: str | None) -> View:
     Args:
         lab: the session's.
         name: of the program.
-        cell: its C, whose first line is the second of the cell.
+        cell: its C, the text below the first line of the cell.
         module: it may include the header files of this module of `lab_modules`.
 
     Raises:
@@ -32,7 +33,7 @@ def make_program(lab: Lab, name: str, cell: str, module: str | None) -> View:
         guess = near(module, folders)
         meant = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(folders)}"
         raise UsageError(f"%%program --headers {module}: no such module comes with kmodlab; {meant}")
-    # The empty line in front lets the compiler count the lines as the cell does.
-    path = build_program(f"\n{cell}", name=name, includes=[folders[module]] if module else [])
+    includes = [folders[module]] if module else []
+    path = build_program(cell, name=name, includes=includes, cell=place_of(lab.shell, cell))
     lab.machine().push(path, name, mode=0o755)
     return note(f"{name} is a program of {format_bytes(path.stat().st_size)} in the machine: %guest ./{name} runs it.")

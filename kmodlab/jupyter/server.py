@@ -23,9 +23,11 @@ from kmodlab.course.map import course_map
 from kmodlab.errors import HostSetupError
 from kmodlab.resources import resource
 
-__all__ = ["PATH", "add_course"]
+__all__ = ["LABEXTENSIONS", "PATH", "add_course"]
 
 PATH = "/kmodlab/course"
+LABEXTENSIONS = Path(__file__).with_name("labextensions")
+"""Where JupyterLab finds kmodlab's extension of it. A wheel also puts it where any Jupyter server looks."""
 
 
 class CourseHandler(JupyterHandler):

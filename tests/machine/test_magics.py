@@ -178,11 +178,11 @@ def test_blank_lines_above_the_magic_count(cell: Cell) -> None:
     assert "In[1]:10:" in captured.stdout
 
 
-def test_warnings_are_a_table(cell: Cell, shell: InteractiveShell) -> None:
+def test_warnings_stand_below_the_cell_and_know_their_line(cell: Cell, shell: InteractiveShell) -> None:
     built = value(cell(f"%%kmod first\n{FIRST.replace('{', '{ int unused;', 1)}"))
     assert built.diagnostics[0].line == 6
     html, text = looks(shell, built)
-    assert "<caption" in html
+    assert '<a href="#In[1]:6:' in html
     for shown in (html, text):
         assert "unused variable" in shown
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from kmodlab.records.places import linked
 from kmodlab.records.report.record import Frame, Report
 
 __all__ = ["html", "shown_trace", "text"]
@@ -77,7 +78,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield f'<section aria-label="{label}" style="border-left:4px solid {bar};padding:.1em .6em;margin:.4em 0">'
     yield f'<p style="margin:.2em 0;font-weight:600">{escape(report.title)}</p>'
     if report.where:
-        yield f'<p style="margin:.2em 0">{escape(str(report.where))}</p>'
+        yield f'<p style="margin:.2em 0">{linked(escape(str(report.where)))}</p>'
         if report.where.around:
             yield f'<pre style="{_PRE}">{_source(report.where.around, report.where.line)}</pre>'
     yield f'<p style="margin:.2em 0">{escape(report.explanation)}</p>'
@@ -92,7 +93,7 @@ def _parts(report: Report) -> Iterator[str]:
 
 
 def _joined(frames: Sequence[Frame]) -> str:
-    return escape("\n".join(map(str, frames)))
+    return linked(escape("\n".join(map(str, frames))))
 
 
 def _source(around: Sequence[tuple[int, str]], blamed: int) -> str:
