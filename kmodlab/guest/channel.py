@@ -101,6 +101,7 @@ class Channel:
         self._something = asyncio.Event()  # set whenever something came
         self._unread = bytearray()
         self._welcome: asyncio.Future[int] | None = None
+        self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._nonce = b""
         self._lost: MachineLost | None = None
 
@@ -189,6 +190,28 @@ class Channel:
             self._tasks.pop(task.id, None)
         return _result(task, end, time.monotonic() - start)
 
+    async def ask(self, frame: bytes, kind: Type) -> bytes:
+        """Send a frame and return the payload of the next one of another kind, which is the answer.
+
+        Raises:
+            MachineLost: the connection ended.
+        """
+        answer = self._answers[kind] = asyncio.get_running_loop().create_future()
+        try:
+            self._send(frame)
+            payload: bytes = await answer
+            return payload
+        finally:
+            del self._answers[kind]
+
+    def tell(self, frame: bytes) -> None:
+        """Send a frame, which the agent handles before anything that is asked of it afterwards.
+
+        Raises:
+            MachineLost: the connection has ended.
+        """
+        self._send(frame)
+
     async def ping(self, timeout: float | None = None) -> float:
         """Return the seconds that the agent took to answer; nothing is started in the guest.
 
@@ -271,7 +294,7 @@ class Channel:
         """Note that the connection has ended, and tell everybody who waits."""
         if self._lost is None:
             self._lost = MachineLost(message, reason=reason)
-        for waiting in (self._welcome, *(task.ended for task in self._tasks.values())):
+        for waiting in (self._welcome, *self._answers.values(), *(task.ended for task in self._tasks.values())):
             if waiting is not None and not waiting.done():
                 waiting.set_exception(self._lost)
                 waiting.exception()  # whoever waited may have been cancelled
@@ -288,6 +311,9 @@ class Channel:
                 # An agent that boots slowly finds several HELLOs of ours, and answers each.
                 if not frame.payload.startswith(self._nonce):
                     self._born_again()
+            elif answer := self._answers.get(frame.type):
+                if not answer.done():
+                    answer.set_result(frame.payload)
             elif task := self._tasks.get(frame.task):
                 self._task_frame(task, frame)
 

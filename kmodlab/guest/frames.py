@@ -22,11 +22,12 @@ __all__ = [
     "How",
     "Type",
     "encode",
+    "encode_identity",
     "encode_start",
     "header_of",
 ]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 FRAME_MAX = 256 << 10
 STDIN_WINDOW = 256 << 10
 NONCE_SIZE = 16
@@ -36,6 +37,7 @@ _CHECK_SEED = 0x4D4B
 _HEADER = struct.Struct("<4sIIBBH")
 _WORDS = struct.Struct("<7H")
 _EXIT = struct.Struct("<BBHiQ")
+_IDENTITY = struct.Struct("<Q64s32s6s2x")
 _WORDS_MAX = 4096
 
 
@@ -48,12 +50,14 @@ class Type(enum.IntEnum):
     STDIN_EOF = 0x04
     SIGNAL = 0x05
     PING = 0x06
+    IDENTITY = 0x07
     WELCOME = 0x81
     OUT = 0x82
     ERR = 0x83
     EXIT = 0x84
     CREDIT = 0x85
     PONG = 0x86
+    IDENTIFIED = 0x87
 
 
 class How(enum.IntEnum):
@@ -133,6 +137,13 @@ def encode_start(task: int, argv: Sequence[str], cwd: str, env: Mapping[str, str
         size = f"{len(payload)} bytes in {len(argv)} words"
         raise UsageError(f"run {argv[0][:40]}: the command is too long ({size}); push it as a file and run that")
     return encode(Type.START, task, payload)
+
+
+def encode_identity(epoch_ns: int, entropy: bytes = b"", machine_id: str = "", mac: bytes = b"") -> bytes:
+    """Return the IDENTITY frame of a clone: all of it, or the wall clock alone (nanoseconds since 1970)."""
+    if not entropy:
+        return encode(Type.IDENTITY, 0, struct.pack("<Q", epoch_ns))
+    return encode(Type.IDENTITY, 0, _IDENTITY.pack(epoch_ns, entropy, machine_id.encode("ascii"), mac))
 
 
 class FrameParser:

@@ -10,10 +10,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import socket
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from kmodlab import aio
 from kmodlab.config import settings
 from kmodlab.errors import CommandTimeout, TransferError, UsageError
 from kmodlab.guest.channel import OUTPUT_LIMIT, Channel, TaskResult
+from kmodlab.guest.identity import identify
 
 __all__ = [
     "CommandResult",
@@ -257,23 +256,9 @@ class Session:
         """Unload a module (``delete_module(2)``); one that is in use gives EWOULDBLOCK."""
         return self._ask_kernel(["@delete", name, str(flags)], timeout=timeout)
 
-    def identify(
-        self, *, hostname: str = "kmodlab", machine_id: str | None = None, mac: str = "", epoch_ns: int | None = None
-    ) -> None:
-        """Tell a clone of a frozen machine from the next: set its clock, entropy, machine id, host name and address.
-
-        Args:
-            hostname: its name.
-            machine_id: 32 hex digits for ``/etc/machine-id``; random ones if not given.
-            mac: address for ``eth0``, like ``52:54:00:12:34:56``; empty: leave it.
-            epoch_ns: nanoseconds since 1970; the host's clock if not given.
-
-        Raises:
-            TransferError: the guest refused one of them; its text says which.
-        """
-        now = time.time_ns() if epoch_ns is None else epoch_ns
-        argv = ["@identity", str(now), machine_id or secrets.token_hex(16), hostname, mac]
-        _checked(self.task(argv, stdin=os.urandom(64), timeout=_TRANSFER_TIMEOUT, cwd="/"), "identify", hostname)
+    def identify(self) -> None:
+        """Do what `kmodlab.guest.identity.identify` does, and wait for it."""
+        aio.call(identify(self.channel))
 
     def snapshot(self, patterns: Sequence[str], *, limit: int = FILE_LIMIT) -> dict[str, bytes]:
         """Return the contents of many files of the guest in one round trip, by path.

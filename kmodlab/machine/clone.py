@@ -6,7 +6,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import secrets
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -116,7 +115,7 @@ class Clone:
         except MachineLost:
             words = emulator.complaint() or "the clone does not answer"
             raise MachineError(f"start machine: {words}; try again, or run ./lab setup") from None
-        session.identify(mac=f"52:54:00:{secrets.token_bytes(3).hex(':')}")
+        session.identify()
         self._silent = False
         self._code.clear()
         self._log_start = emulator.console.mark()

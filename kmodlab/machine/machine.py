@@ -101,13 +101,13 @@ class Machine(Clone):
         self._code[name.replace("-", "_")] = ModuleCode.of(module, name, data)
         before = self.log_mark()
         argv = ["@insmod", f"{HOME}/{name}.ko", "644", line, "0"]
-        done = self._ask_kernel(f"insmod {name}.ko", argv, data)
-        log = self._records(before)
+        done, modules = self._ask_kernel(f"insmod {name}.ko", argv, data)
         if not done.ok:
+            log = self._records(before)
             raise refusals.load_refused(name, done, log, file=file, release=self.kernel.release)
         self._files[name] = file
         self._expected.load(file)
-        return self._row(name)
+        return self._row(name, parse_modules(modules))
 
     @require(State.RUNNING)
     def rmmod(self, name: str) -> None:
@@ -120,7 +120,7 @@ class Machine(Clone):
         """
         before = self.log_mark()
         # Without waiting: "in use" is an error, and not a wait for who uses it.
-        done = self._ask_kernel(f"rmmod {name}", ["@delete", name.replace("-", "_"), str(os.O_NONBLOCK)])
+        done, _ = self._ask_kernel(f"rmmod {name}", ["@delete", name.replace("-", "_"), str(os.O_NONBLOCK)])
         if not done.ok:
             raise refusals.unload_refused(name, done, self.lsmod(), self._records(before))
         self._expected.unload(name)
@@ -145,7 +145,7 @@ class Machine(Clone):
                 records=self._records(before),
             )
         self._expected.load(name)
-        return self._row(name)
+        return self._row(name, self.lsmod())
 
     @require(State.RUNNING)
     def lsmod(self) -> Rows[LoadedModule]:
@@ -245,14 +245,14 @@ class Machine(Clone):
 
     # -- Inside -------------------------------------------------------------------------------------------------------
 
-    def _ask_kernel(self, what: str, argv: Sequence[str], stdin: bytes = b"") -> LoadResult:
-        """Load or unload a module, and return what the kernel said to it if nothing worse came."""
+    def _ask_kernel(self, what: str, argv: Sequence[str], stdin: bytes = b"") -> tuple[LoadResult, str]:
+        """Load or unload a module; return what the kernel said to it if nothing worse came, and what was printed."""
         before = self.log_mark()
         watched = self._watch(argv, limit=self.patience * (1 - SEARCH), stdin=stdin)
         if watched.result is None:
             raise self._hang(what, watched, self.patience, before)
         self._raise_on_fault(what, before)
-        return LoadResult.of(watched.result, argv[1])
+        return LoadResult.of(watched.result, argv[1]), watched.result.stdout.decode(errors="replace")
 
     def _raise_on_fault(self, what: str, before: int) -> None:
         oops = next((report for report in self._reports(before) if report.oops), None)
@@ -277,10 +277,10 @@ class Machine(Clone):
         with self._talking() as session:
             return _text_of(session.snapshot([path]), path)
 
-    def _row(self, name: str) -> LoadedModule:
+    def _row(self, name: str, rows: Sequence[LoadedModule]) -> LoadedModule:
         """The row of a module that was just loaded."""
         wanted = name.replace("-", "_")
-        for row in self.lsmod():
+        for row in rows:
             if row.name == wanted:
                 return row
         raise ModuleLoadError(

@@ -50,6 +50,6 @@ builtin_fn builtin_find(const char *name);
 int complain(int error, const char *what, const char *object);
 
 /* identity.c */
-int builtin_identity(int argc, char **argv);
+void identity_received(const uint8_t *payload, size_t length);
 
 #endif

@@ -147,13 +147,18 @@ static int builtin_load(int argc, char **argv)
 	return load_file(argv[1], argv[2], atoi(argv[3]));
 }
 
-/* @insmod PATH MODE PARAMETERS FLAGS: @write and @load in one; the first word on standard error tells which failed. */
+/*
+ * @insmod PATH MODE PARAMETERS FLAGS: @write, @load, and /proc/modules to standard output, in one round trip; the first
+ * word on standard error tells which failed.
+ */
 static int builtin_insmod(int argc, char **argv)
 {
 	if (argc != 5)
 		return complain(EINVAL, argv[0], "PATH MODE PARAMETERS FLAGS");
 	int error = builtin_write(3, argv);
-	return error ? error : builtin_load(4, (char *[]){ argv[0], argv[1], argv[3], argv[4], NULL });
+	if (!error)
+		error = builtin_load(4, (char *[]){ argv[0], argv[1], argv[3], argv[4], NULL });
+	return error ? error : builtin_read(2, (char *[]){ argv[0], "/proc/modules", NULL });
 }
 
 /* @delete NAME FLAGS: O_NONBLOCK (2048) among the flags makes "in use" an error instead of a wait. */
@@ -247,7 +252,6 @@ builtin_fn builtin_find(const char *name)
 	} builtins[] = {
 		{ "@write", builtin_write },	   { "@read", builtin_read },	  { "@load", builtin_load },
 		{ "@insmod", builtin_insmod },	   { "@delete", builtin_delete }, { "@snapshot", builtin_snapshot },
-		{ "@identity", builtin_identity },
 	};
 
 	for (size_t i = 0; i < sizeof(builtins) / sizeof(builtins[0]); i++) {

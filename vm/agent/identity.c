@@ -6,7 +6,6 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -24,93 +23,86 @@ struct entropy {
 #define RNDADDENTROPY _IOW('R', 0x03, int[2])
 #define RNDRESEEDCRNG _IO('R', 0x07)
 
-static int set_clock(const char *text)
+static int set_clock(uint64_t nanoseconds)
 {
-	unsigned long long nanoseconds = strtoull(text, NULL, 10);
 	struct timespec now = { .tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000) };
 
 	return clock_settime(CLOCK_REALTIME, &now) ? errno : 0;
 }
 
-static int add_entropy(void)
+static int add_entropy(const uint8_t *bytes, size_t size)
 {
-	struct entropy entropy = { 0 };
-	int error = 0;
+	struct entropy entropy = { .bits = (int)size * 8, .size = (int)size };
+	int error = 0, fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
 
-	while (entropy.size < (int)sizeof(entropy.bytes)) {
-		ssize_t got = read(STDIN_FILENO, entropy.bytes + entropy.size, sizeof(entropy.bytes) - (size_t)entropy.size);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno;
-		if (got == 0)
-			break;
-		entropy.size += (int)got;
-	}
-	if (entropy.size < 32)
-		return ENODATA;
-	entropy.bits = entropy.size * 8;
-	int fd = open("/dev/urandom", O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return errno;
+	memcpy(entropy.bytes, bytes, size);
 	if (ioctl(fd, RNDADDENTROPY, &entropy) || ioctl(fd, RNDRESEEDCRNG))
 		error = errno;
 	close(fd);
 	return error;
 }
 
-static int write_machine_id(const char *text)
+static int write_machine_id(const char *digits, size_t size)
 {
 	int fd = open("/etc/machine-id", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0444);
 
 	if (fd < 0)
 		return errno;
-	int error = dprintf(fd, "%s\n", text) < 0 ? errno : 0;
+	int error = dprintf(fd, "%.*s\n", (int)size, digits) < 0 ? errno : 0;
 	close(fd);
 	return error;
 }
 
-static int set_mac(const char *text)
+static int set_mac(const uint8_t mac[6])
 {
 	struct ifreq request = { .ifr_name = "eth0" };
-	unsigned char *mac = (unsigned char *)request.ifr_hwaddr.sa_data;
-
-	for (int i = 0; i < 6; i++) {
-		char *end;
-
-		mac[i] = (unsigned char)strtoul(text, &end, 16);
-		if (end != text + 2 || *end != (i < 5 ? ':' : '\0'))
-			return EINVAL;
-		text = end + 1;
-	}
-	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
 	if (fd < 0)
 		return errno;
+	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(request.ifr_hwaddr.sa_data, mac, 6);
 	int error = ioctl(fd, SIOCSIFHWADDR, &request) ? errno : 0;
 	close(fd);
 	return error;
 }
 
-/* @identity EPOCH_NS MACHINE_ID HOSTNAME MAC: an empty MAC leaves eth0 alone; standard input: 32 to 512 random bytes */
-int builtin_identity(int argc, char **argv)
+static int identify(const struct identity *identity, bool clock_only, const char **what)
 {
-	int error;
+	int error = set_clock(identity->epoch_ns);
 
-	if (argc != 5)
-		return complain(EINVAL, argv[0], "EPOCH_NS MACHINE_ID HOSTNAME MAC");
-	error = set_clock(argv[1]);
+	*what = "set the clock";
+	if (error || clock_only)
+		return error;
+	*what = "reseed /dev/urandom";
+	error = add_entropy(identity->entropy, sizeof(identity->entropy));
 	if (error)
-		return complain(error, "set", "the clock");
-	error = add_entropy();
+		return error;
+	*what = "write /etc/machine-id";
+	error = write_machine_id(identity->machine_id, sizeof(identity->machine_id));
 	if (error)
-		return complain(error, "reseed", "/dev/urandom");
-	error = write_machine_id(argv[2]);
-	if (error)
-		return complain(error, "write", "/etc/machine-id");
-	if (sethostname(argv[3], strlen(argv[3])))
-		return complain(errno, "set", "the host name");
-	error = argv[4][0] ? set_mac(argv[4]) : 0;
-	return error ? complain(error, "set", "the address of eth0") : 0;
+		return error;
+	*what = "set the address of eth0";
+	return set_mac(identity->mac);
+}
+
+void identity_received(const uint8_t *payload, size_t length)
+{
+	struct {
+		uint32_t error;
+		char what[60];
+	} answer = { 0 };
+	struct identity identity = { 0 };
+	bool clock_only = length == sizeof(identity.epoch_ns);
+	const char *what;
+
+	if (!clock_only && length != sizeof(identity))
+		return;
+	memcpy(&identity, payload, length);
+	answer.error = (uint32_t)identify(&identity, clock_only, &what);
+	strncpy(answer.what, what, sizeof(answer.what) - 1);
+	if (port_room(sizeof(answer)))
+		port_send(0, FRAME_IDENTIFIED, &answer, sizeof(answer.error) + strlen(answer.what));
 }

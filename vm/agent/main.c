@@ -4,7 +4,7 @@
  *
  * It is one thread around poll(2) that never waits for anything else and never does anything for a task itself:
  * every task runs in a forked child, so a task that sits in the kernel for ever, or that an oops kills, leaves the
- * agent as it was.
+ * agent as it was. Only a clone's identity it sets by itself: that is before any task, and a child would take longer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +33,8 @@ uint64_t now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
+
+static bool in_guest;
 
 static void welcome(const uint8_t nonce[NONCE_SIZE])
 {
@@ -75,6 +77,11 @@ void frame_received(uint32_t task, unsigned int type, const uint8_t *payload, si
 			break;
 		memcpy(&number, payload, sizeof(number));
 		tasks_signal(task, (int)number);
+		break;
+	case FRAME_IDENTITY:
+		/* Beside a test, the clock and the names are those of somebody's computer. */
+		if (in_guest)
+			identity_received(payload, length);
 		break;
 	case FRAME_PING:
 		if (length <= 64 && port_room(length))
@@ -146,7 +153,8 @@ int main(int argc, char **argv)
 	port_open(socket ? NULL : argc == 2 ? argv[1] : "/dev/vport0p1", socket ? atoi(argv[2]) : -1);
 	/* Should an earlier agent have died, its host learns that the tasks are gone. */
 	welcome((uint8_t[NONCE_SIZE]){ 0 });
-	if (!socket) {
+	in_guest = !socket;
+	if (in_guest) {
 		prctl(PR_SET_NAME, "kmodlab-agent");
 		become_important();
 		kmsg_say("<6>kmodlab-agent: ready\n");

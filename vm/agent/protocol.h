@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define FRAME_MAGIC 0x316c6d6bu /* "kml1" */
 #define FRAME_MAX (256u << 10)	/* bytes of payload in one frame */
 #define STDIN_WINDOW (256u << 10) /* bytes of standard input a task may have underway */
@@ -22,6 +22,7 @@ enum frame_type {
 	FRAME_STDIN_EOF = 4, /* empty */
 	FRAME_SIGNAL = 5,    /* uint32_t signal, sent to the task's process group */
 	FRAME_PING = 6,	     /* bytes */
+	FRAME_IDENTITY = 7,  /* struct identity, or only its first field */
 	/* from the agent */
 	FRAME_WELCOME = 0x81, /* nonce, uint32_t version; the nonce is zero when the agent has just started */
 	FRAME_OUT = 0x82,     /* bytes of standard output */
@@ -29,6 +30,7 @@ enum frame_type {
 	FRAME_EXIT = 0x84,    /* struct exit_record; the task's last frame */
 	FRAME_CREDIT = 0x85,  /* uint32_t: bytes of standard input that the task has taken */
 	FRAME_PONG = 0x86,    /* the bytes of the PING */
+	FRAME_IDENTIFIED = 0x87, /* uint32_t errno, 0: done; then what failed, in words */
 };
 
 struct frame {
@@ -46,6 +48,14 @@ struct start {
 	uint32_t limit_ms; /* 0: none */
 	uint32_t argc;
 	uint32_t envc;
+};
+
+struct identity {
+	uint64_t epoch_ns; /* nanoseconds since 1970 */
+	uint8_t entropy[64];
+	char machine_id[32]; /* hex digits */
+	uint8_t mac[6];
+	uint8_t zero[2];
 };
 
 enum exit_how { HOW_EXITED = 0, HOW_SIGNALLED = 1, HOW_UNKNOWN = 2 };
