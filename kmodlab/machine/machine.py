@@ -26,14 +26,18 @@ from kmodlab.errors import (
 from kmodlab.guest.session import LoadResult
 from kmodlab.machine import provision, refusals
 from kmodlab.machine.clone import HOME, Clone
+from kmodlab.machine.functions import trace_functions
 from kmodlab.machine.hang import SEARCH
 from kmodlab.machine.outside import Outside, look
 from kmodlab.machine.stall import HANG_LIMIT
 from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
 from kmodlab.machine.trust import Expected, Suspicion, suspicions
+from kmodlab.records.address_space import AddressSpace
+from kmodlab.records.anatomy import Anatomy, read_anatomy
 from kmodlab.records.dependencies import DependencyGraph
 from kmodlab.records.elf import ModuleFile, read_module
+from kmodlab.records.functions import FunctionTrace
 from kmodlab.records.memory import MemorySnapshot
 from kmodlab.records.modinfo import ModInfo
 from kmodlab.records.modules import LoadedModule, parse_modules
@@ -196,6 +200,36 @@ class Machine(Clone):
         rows = self.lsmod()
         graph = DependencyGraph.from_rows(rows, self._module_files(rows))
         return graph.around(*names) if names else graph
+
+    @require(State.RUNNING)
+    def anatomy(self, module: ModuleArtifact | str) -> Anatomy:
+        """Return what the file of a built module, or of one of the distribution's tree by its name, is made of.
+
+        Raises:
+            FileNotFoundError: the tree holds none of that name.
+        """
+        path = module.path if isinstance(module, ModuleArtifact) else provision.tree_path(self.kernel, module)
+        return read_anatomy(path.read_bytes())
+
+    @require(State.RUNNING)
+    def address_space(self) -> AddressSpace:
+        """Return where in the kernel's addresses what lies, its modules among it, from ``/proc/kcore``."""
+        with self._talking() as session:
+            head = session.task(["head", "-c", "16384", "/proc/kcore"], timeout=30, cwd="/").stdout
+        return AddressSpace.from_files(head, self.lsmod())
+
+    @require(State.RUNNING)
+    def functions(
+        self, modules: str | Sequence[str], command: str | Sequence[str], timeout: float | None = None
+    ) -> FunctionTrace:
+        """Run a command and return what the functions of these loaded modules did meanwhile; see `FunctionTrace`.
+
+        Raises:
+            UsageError: a module is not loaded.
+            CommandError: the command ended with a status other than 0.
+            MachineError: this kernel cannot trace functions, or somebody traces already.
+        """
+        return trace_functions(self, [modules] if isinstance(modules, str) else modules, command, timeout)
 
     @require(State.RUNNING)
     def outside(self) -> Outside:

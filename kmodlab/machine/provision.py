@@ -14,7 +14,7 @@ from kmodlab.machine.qemu import Hardware
 from kmodlab.machine.template import Template, ensure_template
 from kmodlab.records.elf import ModuleFile, read_module
 
-__all__ = ["module_paths", "template", "tree_file"]
+__all__ = ["module_paths", "template", "tree_file", "tree_path"]
 
 
 def template(kernel: KernelBuild | str | None, memory: int, cpus: int) -> Template:
@@ -45,10 +45,19 @@ def tree_file(kernel: KernelBuild, name: str) -> ModuleFile:
         FileNotFoundError: the tree holds none of that name.
         RecordParseError: its file is damaged.
     """
+    return _read(tree_path(kernel, name))
+
+
+def tree_path(kernel: KernelBuild, name: str) -> Path:
+    """Return where the file of a module of the kernel's own tree lies.
+
+    Raises:
+        FileNotFoundError: the tree holds none of that name.
+    """
     path = module_paths(kernel.modules).get(name.replace("-", "_"))
     if path is None:
         raise FileNotFoundError(f"find module {name}: not in the tree of {kernel.release}; its names: modprobe -l")
-    return _read(path)
+    return path
 
 
 @once

@@ -7,10 +7,14 @@ table behind it (``table``). At the end of a notebook cell the axes show themsel
 
 from __future__ import annotations
 
+from kmodlab.plot.address_space import address_space
+from kmodlab.plot.anatomy import anatomy
 from kmodlab.plot.bars import memory, memory_change
 from kmodlab.plot.bits import ioctl_number
+from kmodlab.plot.calls import calls
 from kmodlab.plot.costs import allocation_costs
 from kmodlab.plot.counters import counters
+from kmodlab.plot.functions import functions, latencies
 from kmodlab.plot.graph import dependencies
 from kmodlab.plot.held import held
 from kmodlab.plot.names import names
@@ -23,12 +27,17 @@ from kmodlab.plot.tree import module_tree
 __all__ = [
     "Picture",
     "Theme",
+    "address_space",
     "allocation_costs",
     "alt_text",
+    "anatomy",
+    "calls",
     "counters",
     "dependencies",
+    "functions",
     "held",
     "ioctl_number",
+    "latencies",
     "lives",
     "memory",
     "memory_change",

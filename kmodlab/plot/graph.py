@@ -3,30 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import matplotlib
-import networkx as nx
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.patches import FancyBboxPatch, Patch, PathPatch, Polygon
-from matplotlib.path import Path
+from matplotlib.patches import Patch
 
-from kmodlab.plot.parts import ROOM, Part, Place, pack, small_words
-from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
-from kmodlab.plot.theme import BODY, MONO, SMALL, TITLE, Theme, ThemeName, get_theme
+from kmodlab.plot.layered import Look, draw_layered
+from kmodlab.plot.parts import Arrow, Node
+from kmodlab.plot.picture import describe
+from kmodlab.plot.theme import Theme, ThemeName, get_theme
 from kmodlab.records.dependencies import Dependency, DependencyGraph, DependencyNode
 from kmodlab.records.modules import LoadedModule
+from kmodlab.records.table import format_bytes
 
 __all__ = ["dependencies"]
 
-_MARGIN = 16.0
-_POINTS = 72.0
+Modules = DependencyGraph | Iterable[LoadedModule]
 
 
 def dependencies(
-    graph_or_rows: DependencyGraph | Iterable[LoadedModule],
+    graph_or_rows: Modules,
     *,
+    before: Modules | None = None,
     modules: str | Iterable[str] | None = None,
     ax: Axes | None = None,
     theme: Theme | ThemeName | None = None,
@@ -38,6 +38,8 @@ def dependencies(
 
     Args:
         graph_or_rows: what ``vm.dependencies()`` returned, or ``vm.lsmod()``, whose arrows have no symbols.
+        before: the same of an earlier moment; then the modules that have come since stand out, refcounts say from
+            what to what they went, and what has nothing to do with the new ones is left out.
         modules: only these modules, and what they need and what needs them; else all.
         ax: where to draw; else a new figure.
         theme: ``light`` or ``dark``; else the one that ``set_theme`` chose.
@@ -48,129 +50,61 @@ def dependencies(
     Raises:
         UsageError: a module is not in the graph.
     """
-    style = get_theme(theme)
-    graph = graph_or_rows if isinstance(graph_or_rows, DependencyGraph) else DependencyGraph.from_rows(graph_or_rows)
+    style, graph = get_theme(theme), _graph(graph_or_rows)
+    was = None if before is None else {node.name: node.refcount for node in _graph(before).nodes if node.loaded}
+    new = [] if was is None else [node.name for node in graph.nodes if node.loaded and node.name not in was]
     names = [] if modules is None else [modules] if isinstance(modules, str) else list(modules)
-    if modules is not None:
+    if names or modules is not None:
         graph = graph.around(*names)
+    elif new:
+        graph = graph.around(*new)
     title = _finding(graph, [name.replace("-", "_") for name in names])
+    if was is not None:
+        title = f"{_arrived(graph, [name for name in new if name in {node.name for node in graph.nodes}])}; {title}"
+    nodes = [Node(node.name, _small_words(node, was or {}), "O" in node.taints) for node in graph.nodes]
+    arrows = [_arrow(edge) for edge in graph.edges]
+    looks = {node.name: _look(node, style, new=node.name in new) for node in graph.nodes}
     with matplotlib.rc_context(style.rc):
-        parts = _parts(graph)
-        height = pack(parts)
-        if ax is None:
-            ax = _own_axes(graph, title, height, style)
-            scale = 1.0
-        else:
-            scale = _fit(ax, height)
-            ax.set_title(title, fontsize=TITLE, fontweight="bold", color=style.ink, wrap=True)
-        for part in parts:
-            _draw(ax, part, style, scale)
+        ax = draw_layered(ax, title, _key(graph, new, style), nodes, arrows, looks, style)
     describe(ax, _words(graph, title), graph.edges)
     return ax
 
 
-def _own_axes(graph: DependencyGraph, title: str, height: float, style: Theme) -> Axes:
-    lines = wrapped(title, ROOM, TITLE, bold=True)
-    head = _MARGIN + 18 * lines.count("\n") + 50
-    width = ROOM + 2 * _MARGIN
-    figure = new_figure(width / _POINTS, (head + height + _MARGIN) / _POINTS, style)
-    ax = add_axes(figure, _MARGIN / _POINTS, head / _POINTS, ROOM / _POINTS, max(height, 1) / _POINTS)
-    _fit(ax, height)
-    ax.set_title(
-        lines, fontsize=TITLE, fontweight="bold", color=style.ink, x=0, ha="left", va="top", pad=0,
-        y=1 + (head - _MARGIN) / max(height, 1), linespacing=1.25,
-    )  # fmt: skip
-    ax.legend(
-        handles=_key(graph, style), loc="lower left", bbox_to_anchor=(0, 1 + 12 / max(height, 1)), ncols=6,
-        frameon=False, fontsize=SMALL, borderpad=0, borderaxespad=0, handlelength=1.6, handletextpad=0.5,
-        columnspacing=1.4,
-    )  # fmt: skip
-    return ax
+def _graph(modules: Modules) -> DependencyGraph:
+    return modules if isinstance(modules, DependencyGraph) else DependencyGraph.from_rows(modules)
 
 
-def _fit(ax: Axes, height: float) -> float:
-    """Let the axes count in points, y downwards, and return how far types must shrink to fit."""
-    ax.set_xlim(0, ROOM)
-    ax.set_ylim(max(height, 1), 0)
-    ax.set_aspect("equal", adjustable="box")
-    ax.set_axis_off()
-    dpi = ax.figure.dpi
-    return min(ax.bbox.width / dpi * _POINTS / ROOM, ax.bbox.height / dpi * _POINTS / max(height, 1), 1.0)
+def _arrow(edge: Dependency) -> Arrow:
+    return Arrow(edge.user, edge.provider, edge.symbols, _count(len(edge.symbols), "symbol"), edge.soft)
 
 
-def _parts(graph: DependencyGraph) -> list[Part]:
-    """Return the graph's connected parts, the largest first, then all single modules as one part."""
-    net: nx.DiGraph[str] = nx.DiGraph()
-    net.add_nodes_from(node.name for node in graph.nodes)
-    edges = []
-    for edge in sorted(graph.edges, key=lambda edge: edge.soft):
-        # Two modules may ask for each other softly; the second arrow would have no way up.
-        if not (edge.soft and nx.has_path(net, edge.provider, edge.user)):
-            net.add_edge(edge.user, edge.provider)
-            edges.append(edge)
-    nodes = {node.name: node for node in graph.nodes}
-    groups = sorted(nx.weakly_connected_components(net), key=lambda group: (-len(group), min(group)))
-    parts = [Part([nodes[name] for name in sorted(group)], _inside(edges, group)) for group in groups if len(group) > 1]
-    single = sorted(next(iter(group)) for group in groups if len(group) == 1)
-    return parts + [Part([nodes[name]], []) for name in single]
+def _small_words(node: DependencyNode, was: dict[str, int | None]) -> str:
+    """Return the second line of a module's box."""
+    if not node.loaded:
+        return "not loaded"
+    size = "" if node.size is None else format_bytes(node.size)
+    if node.refcount is None:
+        return size
+    before = was.get(node.name, node.refcount)
+    return f"{size} · refcount {node.refcount if before == node.refcount else f'{before} → {node.refcount}'}"
 
 
-def _inside(edges: Iterable[Dependency], group: set[str]) -> list[Dependency]:
-    return [edge for edge in edges if edge.user in group]
-
-
-def _draw(ax: Axes, part: Part, style: Theme, scale: float) -> None:
-    for line in part.lines:
-        _line(ax, line.points, style, soft=line.soft, scale=scale)
-    for x, y in part.heads:
-        ax.add_patch(Polygon([(x, y), (x - 3.4, y - 7), (x + 3.4, y - 7)], facecolor=style.line, lw=0, zorder=3))
-    for place in part.labels:
-        ax.text(
-            place.x, place.y + place.height / 2, place.text, fontsize=SMALL * scale, family=MONO, color=style.quiet,
-            ha="center", va="center", linespacing=1.15, zorder=4,
-        )  # fmt: skip
-    for place, node in part.boxes:
-        _box(ax, place, node, style, scale)
-
-
-def _line(ax: Axes, points: list[tuple[float, float]], style: Theme, *, soft: bool, scale: float) -> None:
-    """Draw from the first point straight to the second, then in a curve to the third and straight to the last."""
-    (x0, y0), (_, y1), (x2, y2), (_, y3) = points
-    middle = (y1 + y2) / 2
-    path = Path(
-        [(x0, y0), (x0, y1), (x0, middle), (x2, middle), (x2, y2), (x2, y3)],
-        [Path.MOVETO, Path.LINETO, Path.CURVE4, Path.CURVE4, Path.CURVE4, Path.LINETO],
-    )
-    dash = (0, (3, 2.2)) if soft else "-"
-    ax.add_patch(PathPatch(path, fc="none", ec=style.line, lw=1.1 * scale, ls=dash, capstyle="butt", zorder=2))
-
-
-def _box(ax: Axes, place: Place, node: DependencyNode, style: Theme, scale: float) -> None:
+def _look(node: DependencyNode, style: Theme, *, new: bool) -> Look:
     own = "O" in node.taints
-    ax.add_patch(
-        FancyBboxPatch(
-            (place.x - place.width / 2, place.y), place.width, place.height, boxstyle="round,pad=0,rounding_size=5",
-            facecolor=style.page if not node.loaded else style.own if own else style.box,
-            edgecolor=style.own_edge if own else style.box_edge, lw=(1.8 if own else 1.0) * scale,
-            ls="-" if node.loaded else (0, (3, 2)), zorder=5, clip_on=False,
-        )
-    )  # fmt: skip
-    for y, text, size, colour, weight in (
-        (place.y + 14.5, node.name, BODY, style.ink, "bold"),
-        (place.y + 30, small_words(node), SMALL, style.quiet, "normal"),
-    ):
-        ax.text(
-            place.x, y, text, fontsize=size * scale, color=colour, fontweight=weight, ha="center", va="center", zorder=6
-        )
+    face = style.page if not node.loaded else style.own if own else style.box
+    edge = style.own_edge if own else style.after if new else style.box_edge
+    return Look(face, edge, 2.6 if new else 1.8 if own else 1.0, dashed=not node.loaded)
 
 
-def _key(graph: DependencyGraph, style: Theme) -> list[Patch | Line2D]:
+def _key(graph: DependencyGraph, new: Sequence[str], style: Theme) -> list[Patch | Line2D]:
     own = [node for node in graph.nodes if "O" in node.taints]
     handles: list[Patch | Line2D] = []
     if any(node.loaded for node in graph.nodes if node not in own):
         handles.append(Patch(facecolor=style.box, edgecolor=style.box_edge, label="part of the kernel"))
     if own:
         handles.append(Patch(facecolor=style.own, edgecolor=style.own_edge, lw=1.8, label="out of tree"))
+    if any(node.name in new for node in graph.nodes):
+        handles.append(Patch(facecolor="none", edgecolor=style.after, lw=2.6, label="has come since"))
     if not all(node.loaded for node in graph.nodes):
         handles.append(Patch(facecolor=style.page, edgecolor=style.box_edge, ls="--", label="not loaded"))
     if any(not edge.soft for edge in graph.edges):
@@ -178,6 +112,17 @@ def _key(graph: DependencyGraph, style: Theme) -> list[Patch | Line2D]:
     if any(edge.soft for edge in graph.edges):
         handles.append(Line2D([], [], color=style.line, lw=1.2, ls=(0, (3, 2.2)), label="asks for (softdep)"))
     return handles
+
+
+def _arrived(graph: DependencyGraph, new: Sequence[str]) -> str:
+    """Return what has come, in words."""
+    if not new:
+        return "No module has come"
+    edges = graph.edges.filter(lambda edge: edge.user in new)
+    tops = {edge.user for edge in edges} - {edge.provider for edge in edges}
+    if len(tops) == 1 and len(new) > 1:
+        return f"{min(tops)} came, and brought {_count(len(new) - 1, 'module')}"
+    return f"{new[0]} came" if len(new) == 1 else f"{len(new)} modules came"
 
 
 def _finding(graph: DependencyGraph, names: list[str]) -> str:

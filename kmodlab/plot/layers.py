@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-__all__ = ["Item", "Layout", "arrange", "assign_rows", "row_width"]
+__all__ = ["Item", "Layout", "arrange", "assign_rows", "row_width", "spread"]
 
 _GAP = 16.0
 _SWEEPS = 24
@@ -108,11 +108,11 @@ def arrange(items: Iterable[Item], limit: float) -> Layout:
             item.x = float(number)
     _order(rows)
     for row in rows:
-        _place(row, [(0.0, 1.0)] * len(row), limit)
+        spread(row, [(0.0, 1.0)] * len(row), limit)
     for sweep in range(_SWEEPS):
         downward = sweep % 2 == 0
         for row in rows if downward else rows[::-1]:
-            _place(row, [_wish(item, downward) for item in row], limit)
+            spread(row, [_wish(item, downward) for item in row], limit)
     return _shifted(rows)
 
 
@@ -177,11 +177,11 @@ def row_width(row: Sequence[Item]) -> float:
     return sum(item.width for item in row) + sum(_gap(*pair) for pair in pairwise(row))
 
 
-def _place(row: Sequence[Item], wishes: Sequence[tuple[float, float]], limit: float) -> None:
+def spread(row: Sequence[Item], wishes: Sequence[tuple[float, float]], limit: float) -> None:
     """Move the items as near to their wishes as their order and their widths allow, within the limit.
 
-    With the widths to the left of each item taken off, this is isotonic regression: neighbours that want to
-    pass each other are pooled at their weighted mean.
+    A wish is a place and its weight. With the widths to the left of each item taken off, this is isotonic regression:
+    neighbours that want to pass each other are pooled at their weighted mean.
     """
     if not row:
         return

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Places for the boxes, labels and arrows of a dependency graph, in points, y downwards."""
+"""Places for the boxes, labels and arrows of a layered graph, in points, y downwards."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from kmodlab.plot.layers import Item, arrange, assign_rows, row_width
 from kmodlab.plot.picture import text_width
 from kmodlab.plot.theme import BODY, SMALL
-from kmodlab.records.dependencies import Dependency, DependencyNode
-from kmodlab.records.table import format_bytes
 
-__all__ = ["ROOM", "Line", "Part", "Place", "node_box", "pack", "small_words"]
+__all__ = ["ROOM", "Arrow", "Line", "Node", "Part", "Place", "node_box", "pack"]
 
 ROOM = 560.0
 """The width that a graph may take, in points: a notebook's."""
@@ -19,8 +17,35 @@ ROOM = 560.0
 _BOX_HEIGHT = 42.0
 _LINE_HEIGHT = 12.5
 _TALLEST = 640.0
-_LONGEST_SYMBOL = 30
+_LONGEST_WORD = 30
 _BETWEEN = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box: its name, the small words below that, and whether its part of the graph comes first."""
+
+    name: str
+    words: str = ""
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """An arrow from one box down to another.
+
+    Attributes:
+        source, target: names of the boxes.
+        words: what stands on it, a line each; of many only the first.
+        few: what stands on it where there is no room for those.
+        soft: drawn dashed.
+    """
+
+    source: str
+    target: str
+    words: tuple[str, ...] = ()
+    few: str = ""
+    soft: bool = False
 
 
 @dataclass(slots=True)
@@ -46,9 +71,9 @@ class Line:
 class Part:
     """A connected part of the graph, and where everything in it is."""
 
-    nodes: list[DependencyNode]
-    edges: list[Dependency]
-    boxes: list[tuple[Place, DependencyNode]] = field(default_factory=list)
+    nodes: list[Node]
+    edges: list[Arrow]
+    boxes: list[tuple[Place, Node]] = field(default_factory=list)
     labels: list[Place] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     heads: list[tuple[float, float]] = field(default_factory=list)
@@ -69,25 +94,16 @@ class Part:
         self.heads = [(x + right, y + down) for x, y in self.heads]
 
 
-def small_words(node: DependencyNode) -> str:
-    """Return the second line of a module's box."""
-    if not node.loaded:
-        return "not loaded"
-    size = "" if node.size is None else format_bytes(node.size)
-    return size if node.refcount is None else f"{size} · refcount {node.refcount}"
-
-
-def node_box(node: DependencyNode) -> float:
-    """Return the width of a module's box."""
-    return max(text_width(node.name, BODY, bold=True), text_width(small_words(node), SMALL)) + 20
+def node_box(node: Node) -> float:
+    """Return the width of a box."""
+    return max(text_width(node.name, BODY, bold=True), text_width(node.words, SMALL)) + 20
 
 
 def pack(parts: list[Part]) -> float:
     """Lay out every part and put them side by side and below each other; return the height of it all."""
     for part in parts:
         _lay_out(part)
-    # Modules from outside the kernel's tree are those that someone is working on: they come first.
-    ordered = sorted(parts, key=lambda part: (not any("O" in node.taints for node in part.nodes), -part.height))
+    ordered = sorted(parts, key=lambda part: (not any(node.first for node in part.nodes), -part.height))
     connected = [part for part in ordered if part.edges]
     single = [part for part in ordered if not part.edges]
     y = _shelves(connected, 0.0, 26.0, 30.0)
@@ -117,8 +133,8 @@ def _row_width(row: list[Part], gap: float) -> float:
 
 
 def _lay_out(part: Part) -> None:
-    """Find places with as many symbols on the arrows as there is room for: three, two, one, their number, none."""
-    most = max((len(edge.symbols) for edge in part.edges), default=0)
+    """Find places with as many words on the arrows as there is room for: three lines, two, one, few words, none."""
+    most = max((len(edge.words) for edge in part.edges), default=0)
     for shown in (3, 2, 1, 0, -1) if most else (-1,):
         # Ways past a row need room too, so what is planned for the boxes alone may have to be less than there is.
         tries = (_Layers(part, shown, limit * ROOM) for limit in (1.0, 0.8, 0.6, 0.45, 0.3))
@@ -131,14 +147,14 @@ def _lay_out(part: Part) -> None:
             return
 
 
-def _label(edge: Dependency, shown: int) -> list[str]:
+def _label(edge: Arrow, shown: int) -> list[str]:
     """Return the lines of an arrow's label."""
-    if not edge.symbols or shown < 0:
+    if not edge.words or shown < 0:
         return []
     if not shown:
-        return [f"{len(edge.symbols)} symbol{'s' if len(edge.symbols) > 1 else ''}"]
-    rest = len(edge.symbols) - shown
-    names = [n if len(n) <= _LONGEST_SYMBOL else n[: _LONGEST_SYMBOL - 1] + "…" for n in edge.symbols[:shown]]
+        return [edge.few] if edge.few else []
+    rest = len(edge.words) - shown
+    names = [n if len(n) <= _LONGEST_WORD else n[: _LONGEST_WORD - 1] + "…" for n in edge.words[:shown]]
     return [*names, f"+{rest}"] if rest > 0 else names
 
 
@@ -158,40 +174,40 @@ class _Layers:
     def _make_items(self) -> None:
         needs: dict[str, list[str]] = {node.name: [] for node in self.part.nodes}
         for edge in self.part.edges:
-            needs[edge.user].append(edge.provider)
+            needs[edge.source].append(edge.target)
         widths = {node.name: node_box(node) for node in self.part.nodes}
         rows = assign_rows(needs, lambda name: max(widths[name], self._labels_width(name)) + _BETWEEN, self.limit)
         top = max(rows.values())
         for name, row in rows.items():
             self.boxes[name] = Item(name, 2 * (top - row), widths[name], _BOX_HEIGHT)
-        for edge in sorted(self.part.edges, key=lambda edge: (edge.user, edge.provider)):
+        for edge in sorted(self.part.edges, key=lambda edge: (edge.source, edge.target)):
             self._join(edge)
 
     def _labels_width(self, name: str) -> float:
-        own = [edge for edge in self.part.edges if edge.user == name]
+        own = [edge for edge in self.part.edges if edge.source == name]
         return sum(self._label_width(self.labels[id(edge)]) for edge in own) + _BETWEEN * (len(own) - 1)
 
     @staticmethod
     def _label_width(lines: list[str]) -> float:
         return max((text_width(line, SMALL, mono=True) for line in lines), default=0.0) + 4
 
-    def _join(self, edge: Dependency) -> None:
-        """Make the way of an edge: its label below the user, then places it shares with others to that provider."""
-        user, provider = self.boxes[edge.user], self.boxes[edge.provider]
-        last, lines = user, self.labels[id(edge)]
-        for row in range(user.row + 1, provider.row):
-            if row == user.row + 1 and lines:
+    def _join(self, edge: Arrow) -> None:
+        """Make the way of an edge: its label below the source, then places it shares with others to that target."""
+        source, target = self.boxes[edge.source], self.boxes[edge.target]
+        last, lines = source, self.labels[id(edge)]
+        for row in range(source.row + 1, target.row):
+            if row == source.row + 1 and lines:
                 item = Item(
-                    ("label", edge.user, edge.provider), row, self._label_width(lines), len(lines) * _LINE_HEIGHT + 3
+                    ("label", edge.source, edge.target), row, self._label_width(lines), len(lines) * _LINE_HEIGHT + 3
                 )
                 self.texts.append((item, lines))
             else:
                 item = self.ways.setdefault(
-                    (edge.provider, edge.soft, row), Item(("way", edge.provider, edge.soft, row), row, 2.0)
+                    (edge.target, edge.soft, row), Item(("way", edge.target, edge.soft, row), row, 2.0)
                 )
             self._connect(last, item, edge.soft)
             last = item
-        self._connect(last, provider, edge.soft)
+        self._connect(last, target, edge.soft)
 
     def _connect(self, above: Item, below: Item, soft: bool) -> None:
         if below not in above.down:
