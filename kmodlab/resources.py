@@ -7,9 +7,14 @@ from pathlib import Path
 
 from kmodlab.errors import HostSetupError
 
-__all__ = ["resource"]
+__all__ = ["checkout", "resource"]
 
 _PACKAGE = Path(__file__).resolve().parent
+
+
+def checkout() -> Path | None:
+    """Return the top of the checkout that this kmodlab runs from, or of a student's copy of it; None in a wheel."""
+    return _PACKAGE.parent if (_PACKAGE.parent / "lab").is_file() else None
 
 
 def resource(name: str) -> Path:

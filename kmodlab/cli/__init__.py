@@ -26,8 +26,8 @@ WENT_WELL, FELL_SHORT, WRONG_USAGE, LAB_FAILED = range(4)
 _INTERRUPTED = 130
 
 _VERBS = (
-    *("setup", "doctor", "tour", "start", "test", "build", "try", "check", "explain", "replay", "shell", "execute"),
-    *("release", "grade", "bench", "soak", "python"),
+    *("setup", "doctor", "tour", "start", "test", "init", "new", "build", "try", "check", "explain", "replay", "shell"),
+    *("execute", "release", "grade", "bench", "soak", "python"),
 )
 _FILES = {"try": "try_"}
 """Verbs whose file cannot have their name: it is a word of Python."""

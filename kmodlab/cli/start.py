@@ -12,10 +12,12 @@ from kmodlab.cli.environment import child_environment
 from kmodlab.cli.stages import make_stages
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
-from kmodlab.resources import resource
+from kmodlab.progress import say
+from kmodlab.resources import checkout
 
 __all__ = ["command"]
 
+_COPY = "kmodlab-course"
 _SETTINGS = {
     # JupyterLab would ask at its first start whether it may fetch news and look for updates: a lab calls nobody.
     "@jupyterlab/apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}\n',
@@ -25,13 +27,18 @@ _SETTINGS = {
 
 
 @click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path, file_okay=False))
 @click.option("--no-browser", is_flag=True, help="Only print the URL.")
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The port to listen on; 8888 or the next free one otherwise."
 )
 @click.option("--course", is_flag=True, help="Begin with the course's index, which shows how far you are.")
-def command(no_browser: bool, port: int | None, course: bool) -> None:
-    """Start JupyterLab on the tour, or with --course on the course's index, and print its URL."""
+def command(folder: Path | None, no_browser: bool, port: int | None, course: bool) -> None:
+    """Start JupyterLab on the tour, or with --course on the course's index, and print its URL.
+
+    DIR is your own copy of the course, as `init` makes it. Without it, it is the checkout; an installed kmodlab takes
+    the copy in which you stand, or else kmodlab-course in that folder. A copy that is not there is made.
+    """
     make_stages()
     os.environ.update(child_environment())
     os.environ.setdefault("JUPYTERLAB_SETTINGS_DIR", str(_own_settings()))
@@ -39,9 +46,9 @@ def command(no_browser: bool, port: int | None, course: bool) -> None:
 
     from kmodlab.jupyter.server import LABEXTENSIONS, PATH, add_course
 
-    notebooks = resource("notebooks")
+    top = _top(folder)
     first = PATH if course else "/lab/tree/notebooks/00_tour.ipynb"
-    arguments = [f"--ServerApp.root_dir={notebooks.parent}", f"--LabApp.default_url={first}"]
+    arguments = [f"--ServerApp.root_dir={top}", f"--LabApp.default_url={first}"]
     arguments += [f"--LabApp.extra_labextensions_path={LABEXTENSIONS}"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
@@ -55,6 +62,20 @@ def command(no_browser: bool, port: int | None, course: bool) -> None:
     # The socket listens already, and a browser's request waits until the server takes it.
     click.echo(server.local_url)
     server.start()
+
+
+def _top(folder: Path | None) -> Path:
+    """The folder that JupyterLab shows: a checkout, or a learner's copy of the course."""
+    from kmodlab.course.copy import is_copy, update_copy
+
+    here = checkout()
+    if here and folder in (None, here):
+        return here
+    top = folder or (Path() if is_copy(Path()) else Path(_COPY))
+    if not is_copy(top):
+        say(f"Making your own copy of the course in {top}; `kmodlab init {top}` brings it up to date")
+        update_copy(top)
+    return top.absolute()
 
 
 def _own_settings() -> Path:

@@ -11,9 +11,9 @@ from pathlib import Path
 from kmodlab.course.cells import fill
 from kmodlab.course.exercise import Exercise, find_exercises
 from kmodlab.errors import HostSetupError, UsageError
-from kmodlab.resources import resource
+from kmodlab.resources import checkout, resource
 
-__all__ = ["release"]
+__all__ = ["release", "write_course"]
 
 _STAMP = "RELEASED"
 _STUDENTS_FILES = ("Kbuild", "README.md", "lab.toml", "checks.py")
@@ -41,13 +41,24 @@ def release(folder: Path, *, say: Callable[[str], object] = lambda words: None) 
         _make_room(folder, lab_modules.parent)
         (folder / _STAMP).write_text("A student's copy of the course, written by kmodlab release.\n")
         _copy_project(lab_modules.parent, folder)
-        _copy_modules(lab_modules, folder / "lab_modules", exercises)
-        _copy_notebooks(resource("notebooks"), folder / "notebooks", exercises)
+        write_course(folder, exercises, nbgrader=True)
     except OSError as error:
         raise HostSetupError(f"write {folder}: {error}; give a folder that you may write to") from error
     for one in exercises:
         say(f"{one.lesson} {one.id}: {one.title}")
     return exercises
+
+
+def write_course(folder: Path, exercises: tuple[Exercise, ...], *, nbgrader: bool = False) -> None:
+    """Write modules and notebooks into a folder that has none, with skeletons instead of solutions.
+
+    Args:
+        folder: made if it is not there.
+        exercises: all of the course.
+        nbgrader: mark the cells of exercises for nbgrader.
+    """
+    _copy_modules(resource("lab_modules"), folder / "lab_modules", exercises)
+    _copy_notebooks(resource("notebooks"), folder / "notebooks", exercises, nbgrader)
 
 
 def _make_room(folder: Path, top: Path) -> None:
@@ -61,7 +72,7 @@ def _make_room(folder: Path, top: Path) -> None:
 
 
 def _copy_project(top: Path, folder: Path) -> None:
-    if not (top / "lab").is_file():
+    if checkout() is None:
         return  # an installed kmodlab: only the course is written
     for name in _PROJECT:
         if (top / name).is_dir():
@@ -84,11 +95,11 @@ def _copy_modules(source: Path, target: Path, exercises: tuple[Exercise, ...]) -
                 shutil.copyfile(place / name, target / place.name / name)
 
 
-def _copy_notebooks(source: Path, target: Path, exercises: tuple[Exercise, ...]) -> None:
+def _copy_notebooks(source: Path, target: Path, exercises: tuple[Exercise, ...], nbgrader: bool) -> None:
     for path in sorted(source.rglob("*.ipynb")):
         if ".ipynb_checkpoints" in path.parts:
             continue
-        made = fill(json.loads(path.read_text()), exercises, nbgrader=True)
+        made = fill(json.loads(path.read_text()), exercises, nbgrader=nbgrader)
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")

@@ -12,13 +12,13 @@ from kmodlab.build.build import build
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.source import ModuleSource
 from kmodlab.config import settings
+from kmodlab.course.exercise import course_folder
 from kmodlab.errors import HostSetupError, KmodlabError, MachineStateError, UsageError
 from kmodlab.host import kernels
 from kmodlab.jupyter.arguments import near
 from kmodlab.jupyter.display import note, show, view_of
 from kmodlab.jupyter.results import MachineStatus
 from kmodlab.machine.machine import Machine, State
-from kmodlab.resources import resource
 
 __all__ = ["Lab", "lab_modules"]
 
@@ -140,10 +140,11 @@ class Lab:
             self._places.pop(one.name, None)
         return built
 
-    def find(self, verb: str, text: str) -> ModuleArtifact | Path:
+    def find(self, verb: str, text: str, *, quiet: bool = False) -> ModuleArtifact | Path:
         """Return what a word names: a module of this notebook, a path, or a module that comes with kmodlab.
 
-        Sources are built, from the cache if they have not changed. A ``.ko`` is returned as its path.
+        Sources are built, from the cache if they have not changed, and what was built is shown unless it is to be
+        `quiet`. A ``.ko`` is returned as its path.
 
         Raises:
             UsageError: nothing has that name.
@@ -159,7 +160,7 @@ class Lab:
             return place
         known = name in self._places
         built = self.build(ModuleSource.from_path(place))
-        if not known or built.how != "cache":
+        if not quiet and (not known or built.how != "cache"):
             show(view_of(built))
         self._places.update(dict.fromkeys([built.name, *(other.name for other in built.others)], place))
         return self.modules.get(name, built)
@@ -186,12 +187,13 @@ class Lab:
 
 
 def lab_modules() -> dict[str, Path]:
-    """Return the folders of the modules that come with kmodlab, by the names of folders and of modules in them.
+    """Return the folders of the course's modules, by the names of folders and of modules in them.
 
-    Exercises are not among them: their module is the one that the learner builds.
+    In a learner's own copy of the course they are the learner's. Exercises are not among them: their module is the one
+    that the learner builds.
     """
     try:
-        folder = resource("lab_modules")
+        folder = course_folder()
     except HostSetupError:
         return {}
     folders = [path for path in sorted(folder.iterdir()) if (path / "Kbuild").is_file()]

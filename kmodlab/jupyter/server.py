@@ -48,7 +48,8 @@ class CourseHandler(JupyterHandler):
 
 
 def _page(top: Path, base_url: str) -> str:
-    lessons = find_lessons(resource("notebooks"))
+    own = top / "notebooks"
+    lessons = find_lessons(own if (own / "course.toml").is_file() else resource("notebooks"))
     trouble, best = "", dict[str, Best]()
     try:
         best = Learner().best()
