@@ -22,7 +22,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.errors import HostSetupError
 from kmodlab.host import kernels
 from kmodlab.machine import provision
-from kmodlab.resources import resource
+from kmodlab.resources import checkout, resource
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -39,6 +39,12 @@ def own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the learner's record of whoever runs the tests out of them."""
     os.environ["KMODLAB_DATA"] = str(tmp_path_factory.mktemp("data"))
     kmodlab.settings.cache_clear()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what is about a checkout where there is none."""
+    if checkout() is None:
+        items[:] = [item for item in items if not item.get_closest_marker("checkout")]
 
 
 @contextlib.contextmanager

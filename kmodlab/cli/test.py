@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -13,11 +14,14 @@ import click
 from kmodlab import process
 from kmodlab.cli.environment import child_environment
 from kmodlab.cli.stages import make_stages
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError
 from kmodlab.host import packages
-from kmodlab.resources import resource
+from kmodlab.resources import checkout, resource
 
 __all__ = ["command"]
 
+_LIBRARIES = {"hypothesis": "hypothesis", "pytest-xdist": "xdist"}  # that the tests import, by their modules
 _MOST_WORKERS = 4  # each holds a frozen machine's memory and runs machines of two processors
 _IN_ONE_PROCESS = {"--last-failed", "--lf", "--pdb", "-s", "-x", "-n", "-k", "--collect-only", "--co"}
 # pytest's exit statuses 0 to 5 in the words of this command: passed, failed, interrupted, internal error, wrong usage,
@@ -34,12 +38,19 @@ def command(full: bool, arguments: tuple[str, ...]) -> int:
     Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build,browser makes them
     fail, and fetches the browser.
     """
+    _need_libraries()
     make_stages()
     _require_packages(os.environ.get("KMODLAB_REQUIRE", "").split(","))
     top = resource("tests").parent
     argv = [sys.executable, "-m", "pytest", *(["-m", ""] if full else []), *_side_by_side(arguments)]
+    environment = child_environment()
+    if checkout() is None:
+        # Where kmodlab is installed nothing is written.
+        own = settings().cache / "tests"
+        argv += ["-o", f"cache_dir={own / 'pytest'}"]
+        environment |= {"HYPOTHESIS_STORAGE_DIRECTORY": str(own / "hypothesis"), "PYTHONDONTWRITEBYTECODE": "1"}
     argv += map(_from_top, arguments)
-    return _STATUSES.get(process.attached(argv, cwd=top, env=child_environment()), 3)
+    return _STATUSES.get(process.attached(argv, cwd=top, env=environment), 3)
 
 
 def _require_packages(parts: Sequence[str]) -> None:
@@ -48,6 +59,12 @@ def _require_packages(parts: Sequence[str]) -> None:
     rights = packages.privilege() if missing else None
     if rights is not None:
         packages.install(missing, rights)
+
+
+def _need_libraries() -> None:
+    missing = [name for name, module in _LIBRARIES.items() if find_spec(module) is None]
+    if missing:
+        raise HostSetupError(f"run the tests: {', '.join(missing)} not installed; pip install 'kmodlab[test]'")
 
 
 def _side_by_side(arguments: Sequence[str]) -> list[str]:

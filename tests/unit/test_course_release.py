@@ -78,6 +78,7 @@ def test_nothing_of_the_instructors_is_in_the_students_copy(copy: Path) -> None:
             assert "BEGIN SOLUTION" not in path.read_text()
 
 
+@pytest.mark.checkout
 def test_the_students_copy_works_by_itself(copy: Path) -> None:
     mine = find_exercises(copy / "lab_modules")
     assert [one.id for one in mine] == [one.id for one in EXERCISES]

@@ -49,6 +49,7 @@ def test_the_lock_knows_its_sizes_for_each_python() -> None:
     assert all(20 < size < 300 for size in found.values())
 
 
+@pytest.mark.checkout
 def test_what_makes_the_environment_needs_nothing_installed() -> None:
     """-I and -S: no packages but Python's own library."""
     code = f"import sys; sys.path.insert(0, {str(TOP)!r}); import kmodlab.host.bootstrap"
@@ -82,6 +83,7 @@ def test_what_pip_complains_of_becomes_one_sentence(text: str, part: str, tmp_pa
     assert "u:p@" not in error
 
 
+@pytest.mark.checkout
 def test_no_python_that_is_new_enough(tmp_path: Path) -> None:
     for name in ("sh", "readlink", "dirname", "cat", "cut", "sha256sum"):
         program = next(path for base in ("/usr/bin", "/bin") if (path := Path(base) / name).exists())
@@ -96,6 +98,7 @@ def test_no_python_that_is_new_enough(tmp_path: Path) -> None:
     assert "Python 3.11" in finished.stderr
 
 
+@pytest.mark.checkout
 def test_remove_needs_no_environment(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     assert lab("setup", "--remove", KMODLAB_CACHE=str(cache)).returncode == 0
@@ -107,6 +110,7 @@ def test_remove_needs_no_environment(tmp_path: Path) -> None:
     assert (cache / "mine").exists()
 
 
+@pytest.mark.checkout
 def test_a_cache_that_holds_other_things_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("x")
     finished = lab("doctor", KMODLAB_CACHE=str(tmp_path))

@@ -68,7 +68,7 @@ def test_how_far_it_is_in_words() -> None:
     assert str(percent) == "12 %"
 
 
-@pytest.mark.parametrize("flags", [[], ["-S"]], ids=["tqdm", "without tqdm"])
+@pytest.mark.parametrize("flags", [[], pytest.param(["-S"], marks=pytest.mark.checkout)], ids=["tqdm", "without tqdm"])
 def test_a_terminal_gets_a_bar(flags: list[str]) -> None:
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (24, 80))
