@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from kmodlab.errors import CommandTimeout, KmodlabError, MachineLost, TransferError, UsageError
 from kmodlab.guest import Session, channel
-from kmodlab.guest.frames import Exit, FrameParser, Type, encode, header_of
+from kmodlab.guest.frames import PROTOCOL_VERSION, Exit, FrameParser, Type, encode, header_of
 from kmodlab.guest.session import parse_snapshot
 
 Answer = Callable[[socket.socket, int], None]
@@ -59,7 +59,7 @@ def _play(sock: socket.socket, answer: Answer) -> None:
         while data := sock.recv(1 << 16):
             for frame in parser.feed(data):
                 if frame.type == Type.HELLO:
-                    sock.sendall(encode(Type.WELCOME, 0, frame.payload + struct.pack("<I", 1)))
+                    sock.sendall(encode(Type.WELCOME, 0, frame.payload + struct.pack("<I", PROTOCOL_VERSION)))
                 elif frame.type == Type.START:
                     answer(sock, frame.task)
 

@@ -22,7 +22,8 @@ import pytest
 from kmodlab import aio, process
 from kmodlab.errors import CommandTimeout, MachineLost, TransferError, UsageError
 from kmodlab.guest import Channel, Session, TaskResult
-from kmodlab.guest.frames import Exit, FrameParser, Type, encode, encode_start, header_of
+from kmodlab.guest.frames import Exit, FrameParser, Type, encode, encode_identity, encode_start, header_of
+from kmodlab.guest.identity import identify
 from kmodlab.resources import resource
 
 MEGA = 1 << 20
@@ -501,3 +502,15 @@ def test_load_and_delete_give_the_kernels_errno(session: Session, tmp_path: Path
         session.load(f"{tmp_path}/missing.ko")
     with pytest.raises(TransferError, match="ENOENT"):
         session.push_and_load(b"", "/no/such/folder/x.ko")
+
+
+def test_an_agent_that_is_no_guest_s_sets_no_clock(session: Session) -> None:
+    """It would be the clock of whoever runs the tests."""
+    with pytest.raises(MachineLost, match="does not answer"):
+        aio.call(identify(session.channel, timeout=0.2))
+    aio.call(_tell(session, encode_identity(0)))
+    assert int(session.run(["date", "+%s"], cwd="/").stdout) > 1_000_000
+
+
+async def _tell(session: Session, frame: bytes) -> None:
+    session.channel.tell(frame)
