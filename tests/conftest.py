@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 import kmodlab
@@ -29,6 +30,12 @@ if TYPE_CHECKING:
     from IPython.utils.capture import CapturedIO
 
     from kmodlab.jupyter.lab import Lab
+
+# How long an example takes says how busy the host is, and nothing about the code.
+hypothesis.settings.register_profile(
+    "shared host", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("shared host")
 
 REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if part}
 """Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""

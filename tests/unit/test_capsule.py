@@ -205,7 +205,7 @@ def test_what_is_no_capsule(tmp_path: Path) -> None:
         read_capsule(tmp_path / "deep.zip")
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 @given(data=st.data())
 def test_damage_gives_a_refusal_or_a_capsule(capsule: Path, data: st.DataObject) -> None:
     content = bytearray(capsule.read_bytes())

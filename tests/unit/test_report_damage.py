@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmodlab.records import KmsgRecord, parse_console
@@ -49,14 +49,14 @@ def sound(reports: tuple[Report, ...], count: int) -> None:
         str(report), report._repr_html_(), report.to_dict()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(st.text(max_size=2000))
 def test_any_text(text: str) -> None:
     sound(parse_reports(text), text.count("\n") + 1)
     assert len(list(lines_of(text))) == text.count("\n") + (not text.endswith("\n") and bool(text))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200)
 @given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=80)), max_size=120))
 def test_any_lines_in_any_order(lines: list[str]) -> None:
     text = "\n".join(lines)
