@@ -8,12 +8,14 @@ table behind it (``table``). At the end of a notebook cell the axes show themsel
 from __future__ import annotations
 
 from kmodlab.plot.address_space import address_space
+from kmodlab.plot.allocations import allocations
 from kmodlab.plot.anatomy import anatomy
 from kmodlab.plot.bars import memory, memory_change
 from kmodlab.plot.bits import ioctl_number
 from kmodlab.plot.calls import calls
 from kmodlab.plot.costs import allocation_costs
 from kmodlab.plot.counters import counters
+from kmodlab.plot.foundations import foundations
 from kmodlab.plot.functions import functions, latencies
 from kmodlab.plot.graph import dependencies
 from kmodlab.plot.held import held
@@ -29,11 +31,13 @@ __all__ = [
     "Theme",
     "address_space",
     "allocation_costs",
+    "allocations",
     "alt_text",
     "anatomy",
     "calls",
     "counters",
     "dependencies",
+    "foundations",
     "functions",
     "held",
     "ioctl_number",

@@ -30,12 +30,15 @@ _PHASES = (
 _WORDS = {"load": "load (into memory)", "init": "init function", "exit": "exit function, memory freed"}
 
 
-def lives(trace: str | Rows[Life], uptime: float, *, theme: Theme | ThemeName | None = None) -> Axes:
+def lives(
+    trace: str | Rows[Life], uptime: float, *, since: float = 0.0, theme: Theme | ThemeName | None = None
+) -> Axes:
     """Draw the lives of modules: above on the clock of the kernel since its boot, below what coming and going took.
 
     Args:
         trace: the text of ``/sys/kernel/tracing/trace``, or what `kmodlab.records.lives.parse_lives` made of it.
         uptime: seconds since boot, now: the first number in ``/proc/uptime``.
+        since: the second at which the picture begins.
         theme: ``light`` or ``dark``; else the one that ``set_theme`` chose.
 
     Returns:
@@ -52,6 +55,7 @@ def lives(trace: str | Rows[Life], uptime: float, *, theme: Theme | ThemeName | 
     style, uptime = get_theme(theme), max(uptime, _end(rows))
     shown = rows[-_MOST_LIVES:]
     labels = ["kernel", *names], [f"{life.module}, {life.at:.1f} s" for life in shown]
+    since = min(since, min(life.asked for life in rows))
     with matplotlib.rc_context(style.rc):
         lines = wrapped(_finding(rows, uptime), (WIDTH - 2 * MARGIN) * 72, TITLE, bold=True)
         left = label_width(labels[0] + labels[1])
@@ -59,7 +63,7 @@ def lives(trace: str | Rows[Life], uptime: float, *, theme: Theme | ThemeName | 
         bodies = ROW * len(labels[0]), ROW * len(labels[1])
         figure = new_figure(WIDTH, head + sum(bodies) + 2.25, style)
         ax = add_axes(figure, left, head, WIDTH - left - _RIGHT, bodies[0])
-        _lanes(ax, labels[0], rows, uptime, style)
+        _lanes(ax, labels[0], rows, (since, uptime), style)
         set_title(ax, lines, head - MARGIN, left, TITLE, style)
         set_key(ax, _key(rows, style), left)
         lower = add_axes(figure, left, head + bodies[0] + 1.5, WIDTH - left - _RIGHT, bodies[1])
@@ -84,7 +88,11 @@ def _finding(rows: Sequence[Life], uptime: float) -> str:
 
 
 def _told(rows: Sequence[Life]) -> str:
-    return "; ".join(f"{life.module} from {life.at:.1f} s {_until(life)}" for life in rows)
+    return "; ".join(f"{life.module} from {life.at:.1f} s {_until(life)}{_refcount(life)}" for life in rows)
+
+
+def _refcount(life: Life) -> str:
+    return f", refcount up to {life.most}" if life.most else ""
 
 
 def _until(life: Life) -> str:
@@ -101,21 +109,37 @@ def _took(rows: Sequence[Life]) -> str:
     )
 
 
-def _lanes(ax: Axes, names: Sequence[str], rows: Sequence[Life], uptime: float, style: Theme) -> None:
-    least = uptime / 250  # a life shorter than this could not be seen
-    draw_bar(ax, 0, 0, uptime, style.before, "", style.page)
+def _lanes(ax: Axes, names: Sequence[str], rows: Sequence[Life], shown: tuple[float, float], style: Theme) -> None:
+    since, uptime = shown
+    least = (uptime - since) / 250  # a life shorter than this could not be seen
+    draw_bar(ax, 0, since, uptime - since, style.before, "", style.page)
     for life in rows:
         place, end = names.index(life.module), uptime if life.gone is None else life.gone
         if life.refused:
             ax.plot([life.asked], [place], "x", color="#d55e00", markersize=7, markeredgewidth=2.2, zorder=4)
         else:
             draw_bar(ax, place, life.asked, max(end - life.asked, least), style.after, "", style.page)
+            _used(ax, place, life, end, max(other.most for other in rows), style)
     set_frame(ax, names, uptime, style)
+    ax.set_xlim(since, uptime + (uptime - since) * 0.02)
     ax.annotate(
         "still running", (uptime, 0), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL,
         color=style.ink, annotation_clip=False,
     )  # fmt: skip
     ax.set_xlabel("seconds since the kernel was booted", fontsize=SMALL + 0.5, labelpad=6)
+
+
+def _used(ax: Axes, place: int, life: Life, end: float, most: int, style: Theme) -> None:
+    """Draw in a life's bar how its refcount went: as high as the bar where it was highest of all."""
+    if not life.most:
+        return
+    times, counts = zip(*life.uses, strict=True)
+    bottom = place + 0.31
+    tops = [bottom - 0.62 * count / most for count in (*counts, counts[-1])]
+    ax.fill_between(
+        [*times, life.leaving or end], bottom, tops, step="post", facecolor=style.data, hatch="///",
+        edgecolor="#7a5200", lw=0, zorder=4,
+    )  # fmt: skip
 
 
 def _phases(ax: Axes, names: Sequence[str], rows: Sequence[Life], style: Theme) -> None:
@@ -136,6 +160,10 @@ def _phases(ax: Axes, names: Sequence[str], rows: Sequence[Life], style: Theme) 
 
 def _key(rows: Sequence[Life], style: Theme) -> list[Patch | Line2D]:
     handles: list[Patch | Line2D] = [Patch(facecolor=style.after, label="a module is in the kernel")]
+    most = max(life.most for life in rows)
+    if most:
+        words = f"in use, refcount up to {most}"
+        handles.append(Patch(facecolor=style.data, hatch="///", edgecolor="#7a5200", label=words))
     if any(life.refused for life in rows):
         handles.append(
             Line2D(

@@ -13,7 +13,7 @@ from kmodlab.records.elf import ModuleFile
 from kmodlab.records.modules import LoadedModule
 from kmodlab.records.table import Column, Rows
 
-__all__ = ["Dependency", "DependencyGraph", "DependencyNode"]
+__all__ = ["Dependency", "DependencyGraph", "DependencyNode", "parse_modules_dep"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,7 @@ def _edges_of_absent(
     absent: Iterable[str], names: Iterable[str], files: Mapping[str, ModuleFile], modules_dep: str | None
 ) -> Iterator[tuple[str, str]]:
     """Return who would lean on whom among modules that are not loaded."""
-    needs = _parse_modules_dep(modules_dep or "")
+    needs = parse_modules_dep(modules_dep or "")
     home = {export.name: name for name in names if name in files for export in files[name].exports}
     for user in absent:
         direct = {home[symbol] for symbol in files[user].imports if symbol in home}
@@ -189,7 +189,7 @@ def _edges_of_absent(
         yield from ((user, provider) for provider in sorted(direct) if provider != user)
 
 
-def _parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
+def parse_modules_dep(text: str) -> dict[str, tuple[str, ...]]:
     """Return the lines of ``modules.dep`` (``kernel/fs/btrfs/btrfs.ko: kernel/crypto/xor.ko …``) by module name."""
     lines = (line.partition(":") for line in text.splitlines())
     return {_stem(user): tuple(_stem(path) for path in providers.split()) for user, _, providers in lines}

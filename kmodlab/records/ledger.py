@@ -11,7 +11,7 @@ from kmodlab.errors import UsageError
 from kmodlab.records.symbols import CallSite
 from kmodlab.records.table import Column, Rows, format_bytes
 
-__all__ = ["Allocation", "Ledger", "Total"]
+__all__ = ["Allocation", "Ledger", "LineTotal", "Total"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,11 @@ class Allocation:
         """The function that the module called."""
         return self.via[0] if self.via else ""
 
+    @property
+    def line(self) -> str:
+        """The line of the source, ``dripper.c:43``, or the place in the code where that is not known."""
+        return f"{self.site.file.rpartition('/')[2]}:{self.site.line}" if self.site.file else str(self.site)
+
     def __str__(self) -> str:
         """One plain sentence."""
         through = f" through {self.via[0]}()" if self.via else ""
@@ -68,6 +73,33 @@ class Total:
     seconds: float
     bytes: int
     objects: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineTotal:
+    """What one line of the source allocated.
+
+    Attributes:
+        name: the line, such as ``dripper.c:43``; the place in the code where the line is not known.
+        function: the function that it stands in.
+        objects: how many it allocated.
+        allocated: bytes of all of them.
+        left: bytes of those that nobody freed.
+    """
+
+    name: str
+    function: str
+    objects: int
+    allocated: int
+    left: int
+
+    COLUMNS: ClassVar[tuple[Column, ...]] = (
+        Column("name", "line"),
+        Column("function", kind="code"),
+        Column("objects", "allocations", "number"),
+        Column("allocated", kind="bytes"),
+        Column("left", "not freed", "bytes"),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +144,34 @@ class Ledger:
             raise UsageError(f"leaks of {names}: still loaded; rmmod it first, or look at .live")
         return self.live
 
+    @property
+    def lines(self) -> Rows[LineTotal]:
+        """What each line of the source allocated, that which left most first; of what was freed, as far as kept."""
+        sums: dict[str, list[int]] = {}
+        functions: dict[str, str] = {}
+        for one in (*self.live, *self.freed):
+            entry = sums.setdefault(one.line, [0, 0, 0])
+            functions[one.line] = one.site.function
+            for at, value in enumerate((1, one.size, one.size if one.freed_at is None else 0)):
+                entry[at] += value
+        rows = (LineTotal(name, functions[name], *entry) for name, entry in sums.items())
+        ordered = sorted(rows, key=lambda row: (-row.left, -row.allocated, row.name))
+        return Rows(ordered, caption="Allocations by line", columns=LineTotal.COLUMNS)
+
     def located(self, locate: Callable[[Sequence[CallSite]], Sequence[CallSite]]) -> Ledger:
-        """Return the ledger with file and line at what lives.
+        """Return the ledger with file and line at what it lists.
 
         Args:
             locate: takes places of module code, each once, and returns them with what it knows of their lines.
         """
-        sites = list(dict.fromkeys(one.site for one in self.live))
+        sites = list(dict.fromkeys(one.site for one in (*self.live, *self.freed)))
         known = dict(zip(sites, locate(sites), strict=True)) if sites else {}
         live = Rows(
             (replace(one, site=known[one.site]) for one in self.live),
             caption=self.live.caption,
             columns=self.live.columns,
         )
-        return replace(self, live=live)
+        return replace(self, live=live, freed=tuple(replace(one, site=known[one.site]) for one in self.freed))
 
     def __str__(self) -> str:
         """A line of totals, then what lives."""
