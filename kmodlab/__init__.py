@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kmodlab.build.build import build as build
     from kmodlab.build.source import ModuleSource as ModuleSource
     from kmodlab.config import settings as settings
+    from kmodlab.jupyter.panel import panel as panel
     from kmodlab.machine.machine import Machine as Machine
     from kmodlab.verdict.trial import try_module as try_module
 
@@ -26,6 +27,7 @@ __all__ = [
     "build",
     "errors",
     "load_ipython_extension",
+    "panel",
     "plot",
     "settings",
     "try_module",
@@ -37,6 +39,7 @@ _HOMES = {
     "Machine": ("kmodlab.machine.machine", "Machine"),
     "ModuleSource": ("kmodlab.build.source", "ModuleSource"),
     "build": ("kmodlab.build", None),
+    "panel": ("kmodlab.jupyter.panel", "panel"),
     "plot": ("kmodlab.plot", None),
     "settings": ("kmodlab.config", "settings"),
     "try_module": ("kmodlab.verdict.trial", "try_module"),

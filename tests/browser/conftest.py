@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(TOP / "kmodlab", top / "kmodlab", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("notebooks", "lab_modules", "vm"):
         shutil.copytree(resource(name), top / name)
+    (top / "lab").touch()  # by which a checkout is known
     return top
 
 
@@ -94,6 +96,19 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Keep a picture of what a test saw when it failed."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.failed and call.when == "call" and page:
+        with contextlib.suppress(Exception):
+            page.screenshot(
+                path=_pictures(item.config.getoption("basetemp") or TOP / "out") / f"failed-{item.name}.png"
+            )
+    return report
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page of its own; the test fails if a script on it does."""
@@ -118,16 +133,26 @@ def jupyter(page: Page, server: str, checkout: Path) -> Iterator[JupyterLab]:
 @pytest.fixture
 def shot(page: Page, request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """Take a picture of the page, or of an element of it, and keep it: ``out/browser`` of the checkout."""
-    folder = TOP / "out" / "browser"
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        folder = request.getfixturevalue("tmp_path")
-    stem = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    stem = _stem(request.node.name)
 
     def take(name: str = "", selector: str = "") -> Path:
-        path = folder / f"{stem}{name and '-'}{name}.png"
+        path = _pictures() / f"{stem}{name and '-'}{name}.png"
         (page.locator(selector) if selector else page).screenshot(path=path)
         return path
 
     return take
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"\W+", "-", name.removeprefix("test_")).strip("-")
+
+
+def _pictures() -> Path:
+    """The folder of the pictures: ``out/browser`` of the checkout, or a temporary one where nothing can be written."""
+    folder = TOP / "out" / "browser"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        folder = Path(tempfile.gettempdir()) / "kmodlab-browser"
+        folder.mkdir(exist_ok=True)
+    return folder

@@ -129,6 +129,7 @@ def test_the_public_names() -> None:
         "build",
         "errors",
         "load_ipython_extension",
+        "panel",
         "plot",
         "settings",
         "try_module",

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The head of the panel: what the machine is, and what can be done to it.
+
+const STATES = {
+  "not started": "Not started",
+  running: "Running",
+  paused: "Paused",
+  lost: "Lost",
+  closed: "Stopped",
+};
+
+function makeMachine(send) {
+  const state = make("strong", { class: "state" });
+  const light = make("span", { class: "light", "aria-hidden": "true" });
+  const facts = make("dl", { class: "facts" });
+  const fresh = make("button", { type: "button", class: "primary", onclick: () => act("fresh") });
+  const pause = make("button", { type: "button", onclick: () => act(pause.dataset.verb) });
+  const nmi = make(
+    "button",
+    {
+      type: "button",
+      title: "Non-maskable interrupt: the kernel panics, and its log shows where each processor was",
+      onclick: () => act("nmi"),
+    },
+    "NMI",
+  );
+  const buttons = make("div", { class: "buttons", role: "group", "aria-label": "Machine" }, fresh, pause, nmi);
+  const node = make("header", {}, make("div", { class: "who" }, light, state, facts), buttons);
+  const shown = new Map();
+  let last = {};
+
+  function act(verb) {
+    busy(verb);
+    send({ do: verb });
+  }
+
+  function busy(verb) {
+    const button = verb === "fresh" ? fresh : verb === "nmi" ? nmi : pause;
+    button.setAttribute("aria-busy", "true");
+  }
+
+  function fact(label, text) {
+    if (!shown.has(label)) {
+      const value = make("dd");
+      const pair = make("div", {}, make("dt", {}, label), value);
+      facts.append(pair);
+      shown.set(label, { pair, value });
+    }
+    const { pair, value } = shown.get(label);
+    pair.hidden = !text;
+    setText(value, text || "");
+  }
+
+  function tick() {
+    if (last.booted) fact("up", timeText(Date.now() / 1000 - last.booted));
+  }
+
+  function show(machine) {
+    last = machine;
+    const silent = machine.silent && machine.state === "running";
+    node.dataset.state = silent ? "silent" : machine.state;
+    setText(state, silent ? "Not answering" : STATES[machine.state] || machine.state);
+    fact("kernel", machine.kernel);
+    fact("accelerator", machine.accelerator);
+    fact("processors", String(machine.cpus));
+    fact("memory", `${machine.memory} MiB`);
+    fact("up", machine.uptime === null ? "" : timeText(machine.uptime));
+    fact("taint", machine.taints);
+    tick();
+    const started = machine.state !== "not started" && machine.state !== "closed";
+    setText(fresh, started ? "Fresh machine" : "Start");
+    const paused = machine.state === "paused";
+    pause.dataset.verb = paused ? "resume" : "pause";
+    setText(pause, paused ? "Resume" : "Pause");
+    pause.disabled = !paused && machine.state !== "running";
+    nmi.disabled = machine.state !== "running";
+  }
+
+  function done() {
+    for (const button of [fresh, pause, nmi]) button.removeAttribute("aria-busy");
+  }
+
+  return { node, show, tick, done };
+}

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Whose panel it is: a notebook's machine, whichever that is at the time, or one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kmodlab.build.artifact import ModuleArtifact
+from kmodlab.config import settings
+from kmodlab.errors import MachineStateError
+from kmodlab.jupyter.lab import Lab
+from kmodlab.machine.emulator import lost_error
+from kmodlab.machine.machine import Machine, State
+
+__all__ = ["Subject"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a panel shows and acts upon.
+
+    Attributes:
+        lab: the notebook's machine and modules.
+        only: the one machine that it is about; None: the notebook's.
+    """
+
+    lab: Lab
+    only: Machine | None = None
+
+    @property
+    def current(self) -> Machine | None:
+        """The machine as it is, or None if none was made yet."""
+        return self.only or self.lab.current
+
+    @property
+    def modules(self) -> dict[str, ModuleArtifact]:
+        """What was built in the notebook, by name."""
+        return dict(self.lab.modules)
+
+    def machine(self) -> Machine:
+        """Return the machine.
+
+        Raises:
+            MachineStateError: there is none yet.
+        """
+        if self.current is None:
+            raise MachineStateError("use the machine: it was not started yet; press Start")
+        return self.current
+
+    def fresh(self) -> Machine:
+        """Return a fresh machine in place of the current one, whatever state that is in."""
+        return self.only.reset() if self.only else self.lab.reset()
+
+    def facts(self) -> dict[str, object]:
+        """Return what can be said of the machine without asking it."""
+        vm = self.current
+        state = vm.state if vm else State.NEW
+        return {
+            "state": state.value,
+            "reason": _why_lost(vm) if vm and state is State.LOST else "",
+            "kernel": vm._template.kernel.release if vm and vm._template else "",
+            "accelerator": vm.accelerator if vm and vm._template else "",
+            "cpus": vm._wanted[2] if vm else settings().cpus,
+            "memory": vm._wanted[1] if vm else settings().memory,
+        }
+
+
+def _why_lost(vm: Machine) -> str:
+    reason = vm._emulator.lost if vm._emulator else ""
+    return str(lost_error("hung" if vm._silent else reason or "killed"))
