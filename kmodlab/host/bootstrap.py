@@ -21,7 +21,7 @@ from kmodlab.errors import HostSetupError, KmodlabError
 from kmodlab.host import apt, ledger, state
 from kmodlab.progress import Step, say, size_text, step
 
-__all__ = ["LOCK", "ensure_environment", "main"]
+__all__ = ["LOCK", "ensure_environment", "main", "pip_wheel"]
 
 LOCK = Path(__file__).with_name("requirements.lock")
 """What the environment holds: every package with its version and hashes."""
@@ -60,7 +60,7 @@ def _make(folder: Path, cache: Path) -> None:
     state.need_room(folder, disk + size, "the Python environment")
     try:
         venv.create(folder, with_pip=False, symlinks=True)
-        pip = _pip(cache)
+        pip = pip_wheel(cache)
         _install(folder, pip, size)
     except OSError as error:
         if error.errno == errno.ENOSPC:
@@ -76,8 +76,12 @@ def _sizes() -> tuple[int, int]:
     return int(line["megabytes"]) * 1_000_000, int(line["disk"]) * 1_000_000
 
 
-def _pip(cache: Path) -> Path:
-    """Return pip's wheel: the machine's, or that of Debian's package, fetched now."""
+def pip_wheel(cache: Path) -> Path:
+    """Return pip's wheel, from inside which pip can run: the machine's, or that of Debian's package, fetched now.
+
+    Raises:
+        HostSetupError: it cannot be fetched.
+    """
     root = cache / "python" / "pip"
     for base in (Path("/"), root):
         for wheel in sorted((base / _WHEELS).glob("pip-*.whl")):
