@@ -43,7 +43,8 @@ REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if
 
 @pytest.fixture(autouse=True, scope="session")
 def own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the learner's record of whoever runs the tests out of them."""
+    """Keep the learner's record of whoever runs the tests out of them, and spare machines but where they are tried."""
+    os.environ["KMODLAB_POOL"] = "0"
     os.environ["KMODLAB_DATA"] = str(tmp_path_factory.mktemp("data"))
     kmodlab.settings.cache_clear()
 

@@ -16,13 +16,15 @@ from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.lines import ModuleCode
 from kmodlab.config import settings
-from kmodlab.errors import CommandError, KernelHang, MachineError, MachineLost
+from kmodlab.errors import CommandError, KernelHang, MachineLost
 from kmodlab.guest.channel import OUTPUT_LIMIT
 from kmodlab.guest.session import CommandResult, Session, argv_of, late_error, short_words
 from kmodlab.machine import provision
 from kmodlab.machine.console import Console
 from kmodlab.machine.emulator import Emulator, lost_error
+from kmodlab.machine.fresh import Fresh
 from kmodlab.machine.hang import Watched, watch
+from kmodlab.machine.pool import pool
 from kmodlab.machine.stall import hang_error
 from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
@@ -101,25 +103,23 @@ class Clone:
         return self
 
     def _clone(self, template: Template) -> None:
-        emulator = self._emulator = Emulator(template.hardware)
-        self._console = emulator.console
+        template.memory()
         _started.add(self)
-        aio.call(emulator.start(template.memory(), template.image.root, boot=None), timeout=30)
-        state = template.open_state()
-        try:
-            aio.call(emulator.restore(state), timeout=30)
-        finally:
-            os.close(state)
-        try:
-            session = self._session = Session.open(emulator.agent, timeout=30)
-        except MachineLost:
-            words = emulator.complaint() or "the clone does not answer"
-            raise MachineError(f"start machine: {words}; try again, or run ./lab setup") from None
-        session.identify()
+        aio.call(self._begin(template))
         self._silent = False
         self._code.clear()
-        self._log_start = emulator.console.mark()
+        self._log_start = self.log_mark()
         self._state = State.RUNNING
+
+    async def _begin(self, template: Template) -> None:
+        """Take a spare or begin anew; in the loop's thread, where no interrupt parts a machine from its owner."""
+        spares = pool()
+        spare = await spares.take(template)
+        fresh = spare or Fresh(template)
+        self._emulator, self._session, self._console = fresh.emulator, fresh.session, fresh.emulator.console
+        if spare is None:
+            await fresh.begin()
+        spares.note_start(template)
 
     def reset(self) -> Self:
         """Replace the machine by a fresh one; nothing of the last survives. Works in every state."""

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: MIT
+"""Spare machines of this process: clones that are ready before somebody asks for one, and stopped until then.
+
+A spare costs memory (some 40 MB) and no processor time. How many there are follows from use: as many as were taken
+within the last minute, at least one while machines are used at all, none when nobody has taken one for some minutes,
+and never so many that memory gets short. They are made while nobody asks for a machine, and end with this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import re
+from collections import deque
+from pathlib import Path
+
+from kmodlab import aio
+from kmodlab.config import settings
+from kmodlab.errors import MachineError, TransferError
+from kmodlab.machine.fresh import Fresh
+from kmodlab.machine.template import Template
+from kmodlab.machine.turns import Busy, turn
+
+__all__ = ["Pool", "close_pool", "pool"]
+
+_QUIET = 0.7  # seconds without a start after which spares are made: whoever just started a machine uses it first
+_RECENT = 60.0  # seconds within which each start means one spare
+_LONG = 300.0  # seconds without a start after which there are none
+_AGAIN = 1.0  # seconds until the next look where others were at it
+_RESERVE = 1 << 30  # bytes of memory that stay free
+
+
+class Pool:
+    """The spares of one process. All of it happens in kmodlab.aio's loop, so nothing needs a lock."""
+
+    def __init__(self) -> None:
+        self._spares: list[Fresh] = []
+        self._starts: deque[tuple[float, Template]] = deque(maxlen=64)
+        self._timer: asyncio.TimerHandle | None = None
+        self._work: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+
+    async def take(self, template: Template) -> Fresh | None:
+        """Return a spare that is running again, or None if there is none; it belongs to the caller now."""
+        while spare := next((one for one in self._spares if one.template == template), None):
+            self._spares.remove(spare)
+            try:
+                await spare.wake()
+            except MachineError:  # somebody has ended it
+                await spare.end()
+            except BaseException:
+                await spare.end()
+                raise
+            else:
+                return spare
+        return None
+
+    def note_start(self, template: Template) -> None:
+        """Take note that a machine was started, and look after the spares when it has become quiet."""
+        if settings().pool > 0:
+            self._starts.append((asyncio.get_running_loop().time(), template))
+            self._look_in(_QUIET)
+
+    def spares(self, template: Template | None = None) -> int:
+        """Return how many spares there are."""
+        return sum(1 for one in self._spares if template in (None, one.template))
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the spares' QEMUs."""
+        return [spare.emulator.pid for spare in self._spares if spare.emulator.pid]
+
+    async def until(self, template: Template, count: int = 1) -> None:
+        """Wait until there are so many spares; for measurements and tests."""
+        while self.spares(template) < count:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def close(self) -> None:
+        """End all spares, and make no more until a machine is started."""
+        if self._timer:
+            self._timer.cancel()
+        self._starts.clear()
+        if work := self._work:
+            work.cancel()
+            await asyncio.wait({work})
+        await self._drop(list(self._spares))
+
+    # -- Inside -----------------------------------------------------------------------------------------------------
+
+    def _look_in(self, seconds: float) -> None:
+        if self._timer:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        if self._work is None or self._work.done():
+            self._work = asyncio.get_running_loop().create_task(self._tend())
+
+    async def _tend(self) -> None:
+        """Make what is missing and end what is too much; then look again when that may have changed."""
+        now = asyncio.get_running_loop().time()
+        while self._starts and now - self._starts[0][0] > _LONG:
+            self._starts.popleft()
+        templates = {template.folder: template for _, template in self._starts}
+        await self._drop([one for one in self._spares if one.emulator.lost or one.template.folder not in templates])
+        for template in templates.values():
+            wanted = self._wanted(template, now)
+            await self._drop([one for one in self._spares if one.template == template][wanted:])
+            try:
+                while self.spares(template) < wanted and _has_room(template):
+                    await self._add(template)
+            except Busy:
+                self._look_in(_AGAIN)
+                return
+            except (MachineError, TransferError, OSError):  # whoever starts a machine next is told what is wrong
+                continue
+        if self._starts:
+            self._look_in(min(_RECENT, self._starts[0][0] + _LONG - now + 1))
+
+    def _wanted(self, template: Template, now: float) -> int:
+        recent = sum(1 for when, one in self._starts if one == template and now - when < _RECENT)
+        return min(settings().pool, max(1, recent))
+
+    async def _add(self, template: Template) -> None:
+        async with turn(wait=False):
+            pass
+        spare = Fresh(template)
+        try:
+            await spare.begin()
+            await spare.warm()
+            await spare.rest()
+        except BaseException:
+            await spare.end()
+            raise
+        self._spares.append(spare)
+        self._changed.set()
+
+    async def _drop(self, spares: list[Fresh]) -> None:
+        for spare in spares:
+            self._spares.remove(spare)
+            await spare.end()
+
+
+def _has_room(template: Template) -> bool:
+    """Whether a machine that fills all its memory would leave this computer enough (``/proc/meminfo``)."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return found is not None and int(found[1]) * 1024 > _RESERVE + (template.hardware.memory << 20)
+
+
+_pools: list[tuple[int, Pool]] = []
+
+
+def pool() -> Pool:
+    """Return this process' pool; a forked child has one of its own, and leaves its parent's alone."""
+    if not _pools or _pools[-1][0] != os.getpid():
+        _pools.append((os.getpid(), Pool()))
+    return _pools[-1][1]
+
+
+@atexit.register
+def close_pool() -> None:
+    """End this process' spares."""
+    if _pools and _pools[-1][0] == os.getpid():
+        with contextlib.suppress(TimeoutError):
+            aio.call(pool().close(), timeout=20)
