@@ -13,7 +13,7 @@ from kmodlab import errors
 
 if TYPE_CHECKING:
     from kmodlab import plot as plot
-    from kmodlab.build.build import build as build
+    from kmodlab.build import make as build
     from kmodlab.build.source import ModuleSource as ModuleSource
     from kmodlab.config import settings as settings
     from kmodlab.jupyter.panel import panel as panel

@@ -18,36 +18,39 @@ if TYPE_CHECKING:
     from kmodlab.build.kernel import KernelBuild
     from kmodlab.build.source import ModuleSource
 
-__all__: list[str] = []
+__all__ = ["make"]
+
+
+def make(
+    source: ModuleSource | str | Path, kernel: KernelBuild | None = None, *, force: bool = False
+) -> ModuleArtifact:
+    """Return the module built from a source, or from what lies at a path.
+
+    Args:
+        source: its C files and Kbuild, or a ``.c`` file, or a folder whose Kbuild sets ``obj-m``.
+        kernel: whose headers it is built with; the lab's default kernel if None, fetched if it is not there.
+        force: build even if the same was built before.
+
+    Raises:
+        CompileError, ModpostError, SandboxError, BuildError: the module did not become a ``.ko``.
+        HostSetupError: the host lacks something.
+        UsageError: the path holds no module.
+    """
+    from kmodlab.build.build import build
+    from kmodlab.build.source import ModuleSource
+
+    if not isinstance(source, ModuleSource):
+        source = ModuleSource.from_path(source)
+    if kernel is None:
+        # By name, since this package knows nothing of how kernels come to this computer.
+        kernel = importlib.import_module("kmodlab.host.kernels").ensure_kernel()
+    return build(source, kernel, force=force)
 
 
 class _Package(ModuleType):
-    """A package that can be called."""
+    """A package that can be called, which is `make`."""
 
-    def __call__(
-        self, source: ModuleSource | str | Path, kernel: KernelBuild | None = None, *, force: bool = False
-    ) -> ModuleArtifact:
-        """Return the module built from a source, or from what lies at a path.
-
-        Args:
-            source: its C files and Kbuild, or a ``.c`` file, or a folder whose Kbuild sets ``obj-m``.
-            kernel: whose headers it is built with; the lab's default kernel if None, fetched if it is not there.
-            force: build even if the same was built before.
-
-        Raises:
-            CompileError, ModpostError, SandboxError, BuildError: the module did not become a ``.ko``.
-            HostSetupError: the host lacks something.
-            UsageError: the path holds no module.
-        """
-        from kmodlab.build.build import build
-        from kmodlab.build.source import ModuleSource
-
-        if not isinstance(source, ModuleSource):
-            source = ModuleSource.from_path(source)
-        if kernel is None:
-            # By name, since this package knows nothing of how kernels come to this computer.
-            kernel = importlib.import_module("kmodlab.host.kernels").ensure_kernel()
-        return build(source, kernel, force=force)
+    __call__ = staticmethod(make)
 
 
 sys.modules[__name__].__class__ = _Package
