@@ -172,9 +172,10 @@ def _gap(left: Item, right: Item) -> float:
     return _GAP * (0.6 if left.thin and right.thin else 1.0)
 
 
-def row_width(row: Sequence[Item]) -> float:
-    """Return the least width that the items of a row take."""
-    return sum(item.width for item in row) + sum(_gap(*pair) for pair in pairwise(row))
+def row_width(row: Sequence[Item], *, loose: bool = False) -> float:
+    """Return the width that the items of a row take; `loose`: in whatever order they will stand."""
+    gaps = _GAP * (len(row) - 1) if loose else sum(_gap(*pair) for pair in pairwise(row))
+    return sum(item.width for item in row) + gaps
 
 
 def spread(row: Sequence[Item], wishes: Sequence[tuple[float, float]], limit: float) -> None:

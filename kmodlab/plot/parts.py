@@ -226,7 +226,7 @@ class _Layers:
         rows: dict[int, list[Item]] = {}
         for item in self.items:
             rows.setdefault(item.row, []).append(item)
-        return all(row_width(row) + 4 <= ROOM for row in rows.values())
+        return all(row_width(row, loose=True) + 4 <= ROOM for row in rows.values())
 
     def place(self) -> None:
         """Write the places into the part."""
