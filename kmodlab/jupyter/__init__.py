@@ -17,7 +17,7 @@ def load(shell: Any) -> Lab:
     Args:
         shell: the session's ``InteractiveShell``.
     """
-    from kmodlab.jupyter import completion, display, errors, magics
+    from kmodlab.jupyter import completion, display, errors, inspection, magics
     from kmodlab.jupyter.lab import Lab
 
     found = magics.lab_of(shell)
@@ -28,6 +28,7 @@ def load(shell: Any) -> Lab:
     errors.register(shell, lab)
     magics.register(shell, lab)
     completion.register(shell, lab)
+    inspection.register(shell, lab)
     return lab
 
 
@@ -38,11 +39,12 @@ def load_ipython_extension(shell: Any) -> None:
 
 def unload_ipython_extension(shell: Any) -> None:
     """End the session's machine and take the completion and the errors' look away: ``%unload_ext kmodlab``."""
-    from kmodlab.jupyter import completion, errors, magics
+    from kmodlab.jupyter import completion, errors, inspection, magics
 
     lab = magics.lab_of(shell)
     if lab is not None:
         lab.close()
         completion.unregister(shell)
+        inspection.unregister(shell)
         errors.unregister(shell)
         magics.unregister(shell)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Completion of the magics: options, names of modules, names of their parameters."""
+"""Completion: options of the magics, modules and their parameters, and in C what the kernel's headers declare."""
 
 from __future__ import annotations
 
@@ -15,20 +15,27 @@ from kmodlab.course.exercise import find_exercises
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels
 from kmodlab.jupyter import verbs
+from kmodlab.jupyter.inspection import CELL, included
 from kmodlab.jupyter.lab import Lab, lab_modules
 from kmodlab.machine.machine import State
 from kmodlab.machine.provision import module_paths, tree_file
 from kmodlab.records.elf import ModuleFile
 from kmodlab.records.modinfo import ModInfo
 
-__all__ = ["complete", "register", "unregister"]
+__all__ = ["complete", "complete_c", "register", "unregister"]
 
 _LINE = re.compile(rf"(?:^|=)\s*%%?({'|'.join(verbs.ALL)})(\s.*)$")
-_PARAMETER = re.compile(r"\bmodule_param(?:_named|_string|_array|_array_named|_cb)?(?:_unsafe)?\s*\(\s*(\w+)")
+_PARAMETER = re.compile(
+    r"\bmodule_param(?:_named|_string|_array|_array_named|_cb)?(?:_unsafe)?\s*\(\s*(\w+)\s*,\s*&?(\w+)"
+)
+_VALUES = {"bool": ("Y", "N"), "invbool": ("Y", "N"), "bint": ("Y", "N")}
+_VARIABLE = r"^\s*static\s+[\w\s*]*?\b{name}\s*(?:\[\w*\]\s*)?=\s*([^;{{}}\n]+);"
+_HEADER = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([\w./-]*)\Z", re.MULTILINE)
+_NAME = re.compile(r"(?<![\w\"])[A-Za-z_]\w+\Z")
 _MOST = 200
 
 
-def complete(lab: Lab, text: str) -> tuple[str, list[str]] | None:
+def complete(lab: Lab, text: str, cell: str = "") -> tuple[str, list[str]] | None:
     """Return the word before the cursor and what can stand in its place, or None if the line is none of ours.
 
     Nothing is built, fetched or started for it.
@@ -36,6 +43,7 @@ def complete(lab: Lab, text: str) -> tuple[str, list[str]] | None:
     Args:
         lab: the session's.
         text: the line up to the cursor.
+        cell: what stands below it, where that is the C of the module that it names.
     """
     found = _LINE.search(text)
     if found is None:
@@ -51,11 +59,33 @@ def complete(lab: Lab, text: str) -> tuple[str, list[str]] | None:
     elif word.startswith("-"):
         offered = options.flags
     else:
-        offered = _words(lab, verb, words)
+        offered = _words(lab, verb, words, word, cell if verb == "kmod" else "")
     return word, sorted(one for one in set(offered) if one.startswith(word))[:_MOST]
 
 
-def _words(lab: Lab, verb: str, words: list[str]) -> Iterable[str]:
+def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, list[str]] | None:
+    """Return what stands before the cursor in the C of a ``%%kmod`` cell and what can stand in its place.
+
+    After ``#include <`` these are headers, elsewhere the names that the included ones declare. None outside of such
+    C, or where the kernel's headers have no index yet.
+
+    Args:
+        lab: the session's.
+        cell: its whole text.
+        position: of the cursor, in characters.
+    """
+    magic = CELL.match(cell)
+    reference = lab.reference() if magic and position >= magic.end() else None
+    if reference is None:
+        return None
+    before = cell[:position]
+    if header := _HEADER.search(before):
+        return header[1], reference.headers(header[1])[:_MOST]
+    word = _NAME.search(before)
+    return (word[0], reference.names(word[0], included=included(cell), most=_MOST)) if word else None
+
+
+def _words(lab: Lab, verb: str, words: list[str], word: str, cell: str) -> Iterable[str]:
     """What can stand at a place that is no option's."""
     if verb == "vm":
         return verbs.VM_ACTIONS if not words else (kernel.release for kernel in kernels.find_kernels())
@@ -67,7 +97,10 @@ def _words(lab: Lab, verb: str, words: list[str]) -> Iterable[str]:
         near = () if verb == "modprobe" else lab.names()
         return [*near, *(() if verb == "insmod" else _tree(lab))]
     if verb in {"insmod", "modprobe", "kmod"} and words:
-        return [f"{name}=" for name in _parameters(lab, words[0], tree=verb == "modprobe")]
+        return _assignments(lab, words[0], word, cell, tree=verb == "modprobe")
+    if verb == "ksource" and word:
+        reference = lab.reference()
+        return reference.names(word, most=_MOST) if reference else ()
     return ()
 
 
@@ -78,30 +111,49 @@ def _loaded(lab: Lab) -> Iterable[str]:
 
 def _tree(lab: Lab) -> Iterable[str]:
     """The names of the distribution's modules, if its tree is there already."""
-    kernel = _ready_kernel(lab)
-    return module_paths(kernel.modules) if kernel else ()
+    return module_paths(lab.ready_kernel().modules)
 
 
-def _ready_kernel(lab: Lab) -> Any:
-    vm = lab.current
-    if vm and vm.state in {State.RUNNING, State.PAUSED, State.LOST}:
-        return vm.kernel
-    return kernels.default_kernel()
+def _assignments(lab: Lab, module: str, word: str, cell: str, *, tree: bool) -> Iterable[str]:
+    """The parameters of a module, or behind an equals sign the values that are worth offering."""
+    values = _of_file(tree_file(lab.ready_kernel(), module)) if tree else _of_sources(lab, module, cell)
+    name, given, _ = word.partition("=")
+    return [f"{name}={value}" for value in values.get(name, ())] if given else [f"{one}=" for one in values]
 
 
-def _parameters(lab: Lab, name: str, *, tree: bool) -> Iterable[str]:
-    if tree:
-        return _of_file(tree_file(_ready_kernel(lab), name))
-    known = lab.modules.get(name.replace("-", "_"))
+def _of_file(file: ModuleFile) -> dict[str, tuple[str, ...]]:
+    return {one.name: _VALUES.get(one.type, ()) for one in ModInfo.from_file(file).parameters}
+
+
+def _of_sources(lab: Lab, module: str, cell: str) -> dict[str, tuple[str, ...]]:
+    """Each parameter of a module with its values, of which the source tells the one that it has by itself."""
+    known = lab.modules.get(module.replace("-", "_"))
+    text = cell or "\n".join(_texts(lab, module))
+    values = _of_file(known.file) if known and not cell else {}
+    for name, kind in _PARAMETER.findall(text):
+        default = re.search(_VARIABLE.format(name=name), text, re.MULTILINE)
+        own = [default[1].strip().strip('"')] if default and kind != "bool" else []
+        values[name] = (*_VALUES.get(kind, ()), *own)
+    return values
+
+
+def _texts(lab: Lab, module: str) -> Iterable[str]:
+    """The C files of a module of the notebook, of one that comes with kmodlab, or at a path."""
+    known = lab.modules.get(module.replace("-", "_"))
     if known:
-        return _of_file(known.file)
-    place = lab_modules().get(name, Path(name).expanduser())
+        return [data.decode(errors="replace") for name, data in known.source.files.items() if name.endswith(".c")]
+    place = lab_modules().get(module, Path(module).expanduser())
     files = sorted(place.glob("*.c")) if place.is_dir() else [place] if place.suffix == ".c" else []
-    return [found for file in files for found in _PARAMETER.findall(file.read_text(errors="replace"))]
+    return [file.read_text(errors="replace") for file in files]
 
 
-def _of_file(file: ModuleFile) -> Iterable[str]:
-    return [parameter.name for parameter in ModInfo.from_file(file).parameters]
+def _at_cursor(lab: Lab, context: CompletionContext) -> tuple[str, list[str]] | None:
+    lines = context.full_text.split("\n")
+    position = sum(len(line) + 1 for line in lines[: context.cursor_line]) + context.cursor_position
+    found = complete_c(lab, context.full_text, position)
+    if found is not None:
+        return found
+    return complete(lab, context.text_until_cursor, "\n".join(lines[context.cursor_line + 1 :]))
 
 
 def register(shell: Any, lab: Lab) -> None:
@@ -112,7 +164,7 @@ def register(shell: Any, lab: Lab) -> None:
         found = None
         # A Tab must never fail: without an answer of the machine there is just nothing to offer.
         with contextlib.suppress(KmodlabError, OSError):
-            found = complete(lab, context.text_until_cursor)
+            found = _at_cursor(lab, context)
         if found is None:
             return {"completions": []}
         word, offered = found

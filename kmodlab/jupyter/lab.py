@@ -10,6 +10,7 @@ from typing import Any
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.build import build
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.reference import Reference, find_reference
 from kmodlab.build.source import ModuleSource
 from kmodlab.config import settings
 from kmodlab.course.exercise import course_folder
@@ -97,6 +98,20 @@ class Lab:
         """Return the kernel that modules are built for: the machine's, or the one that it will have."""
         vm = self.current
         return vm.kernel if vm else kernels.ensure_kernel(self._release)
+
+    def ready_kernel(self) -> KernelBuild:
+        """Return the kernel that modules are built for, if it is there already: nothing is fetched or started.
+
+        Raises:
+            HostSetupError: none is set up.
+        """
+        vm = self.current
+        made = vm and vm.state in {State.RUNNING, State.PAUSED, State.LOST}
+        return vm.kernel if vm and made else kernels.default_kernel()
+
+    def reference(self) -> Reference | None:
+        """Return the index of that kernel's headers, or None if it was not made yet."""
+        return find_reference(self.ready_kernel(), settings().cache)
 
     def status(self) -> MachineStatus:
         """Return what the machine is now, without changing it."""

@@ -18,9 +18,10 @@ from kmodlab.host import kernels
 from kmodlab.jupyter import shell_lines, verbs
 from kmodlab.jupyter.arguments import near, split_parameters
 from kmodlab.jupyter.cells import place_of
-from kmodlab.jupyter.display import note, show, view_of
+from kmodlab.jupyter.display import View, note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
 from kmodlab.jupyter.exercises import Desk
+from kmodlab.jupyter.ksource import ksource
 from kmodlab.jupyter.lab import Lab
 from kmodlab.jupyter.programs import make_program
 from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
@@ -215,6 +216,12 @@ class KmodMagics(Magics):
         log = vm.dmesg(boot=True) if given.boot else kernel_log(vm.dmesg(since=start))
         log = log.at_least(given.level) if given.level else log
         return log if given.lines is None else log[max(0, len(log) - given.lines) :]
+
+    @line_magic
+    @_verb("ksource")
+    def ksource(self, given: Namespace) -> View:
+        """Show what the kernel says of a name."""
+        return ksource(self.lab, self._one("%ksource", given.words)[0], given)
 
     # -- The machine --------------------------------------------------------------------------------------------------
 

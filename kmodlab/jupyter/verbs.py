@@ -152,6 +152,19 @@ def _hint() -> Options:
     return options
 
 
+def _ksource() -> Options:
+    options = Options(
+        "%ksource",
+        "Show what the kernel's headers say of a name: its declaration or inline definition, with the place and the\n"
+        "comment above it. With --definition, what its source says: that comes with the package linux-source-X.Y.",
+        "  %ksource module_init\n  %ksource list_head\n  %ksource --definition register_chrdev_region",
+    )
+    options.words("words", "a function, macro, struct or constant", metavar="NAME")
+    options.option("-d", "--definition", action="store_true", help="from the kernel's source instead of its headers")
+    options.option("-a", "--all", action="store_true", help="every place that declares it, one below the other")
+    return options
+
+
 ALL = {
     "kmod": _kmod(),
     "insmod": _insmod(),
@@ -164,5 +177,6 @@ ALL = {
     "program": _program(),
     "vm": _vm(),
     "hint": _hint(),
+    "ksource": _ksource(),
 }
 """The magics by name."""

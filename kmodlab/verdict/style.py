@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kmodlab.build.cache import Store
+from kmodlab.build.definitions import source_archives
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.sandbox import Job, choose
@@ -70,12 +71,10 @@ def _folder(kernel: KernelBuild) -> Path:
     for root in (kernel.root, Path("/")):
         if trees := sorted(root.glob(f"usr/src/*/scripts/{_SCRIPT}")):
             return trees[-1].parent
-        archives = sorted(root.glob("usr/src/linux-source-*.tar.*"))
-        # The script hardly changes from one kernel to the next, so any will do, and the kernel's own is best.
-        archives.sort(key=lambda path: not path.name.startswith(f"linux-source-{version}.tar"))
-        for archive in archives:
-            with contextlib.suppress(tarfile.TarError, OSError, EOFError):
-                return _taken_out(archive)
+    # The script hardly changes from one kernel to the next, so any will do, and the kernel's own is best.
+    for archive in source_archives(kernel):
+        with contextlib.suppress(tarfile.TarError, OSError, EOFError):
+            return _taken_out(archive)
     raise HostSetupError(
         f"find {_SCRIPT}: it comes with the kernel's source package only, which is not at hand; "
         f"apt-get install linux-source-{version}"
