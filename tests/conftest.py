@@ -7,6 +7,7 @@ import contextlib
 import gc
 import os
 import select
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +37,9 @@ hypothesis.settings.register_profile(
     "shared host", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("shared host")
+
+# nohup leaves it ignored, and so it would be for each process started here.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if part}
 """Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""

@@ -86,7 +86,7 @@ def test_unloading_what_another_module_needs(shared: kmodlab.Machine) -> None:
 
 def test_unloading_what_a_file_holds(shared: kmodlab.Machine, lab_module: BuildModule) -> None:
     shared.insmod(lab_module("scribble"))
-    shared.check("sleep 1000 < /dev/scribble & echo $! > /root/pid")
+    shared.check("exec 3< /dev/scribble; sleep 1000 & echo $! > /root/pid")  # opened before the command ends
     with pytest.raises(ModuleUnloadError, match=r"in use \(EWOULDBLOCK\).*close its files"):
         shared.rmmod("scribble")
     shared.check("kill $(cat /root/pid); while [ -e /proc/$(cat /root/pid) ]; do :; done")
