@@ -6,10 +6,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from kmodlab.build.cache import Store
@@ -89,8 +91,8 @@ class Excerpt:
         """Return how it is used: a function without its body, of anything else so many lines at most."""
         if self.kind == "function":
             return self.code.partition("{")[0].rstrip() + ";"
-        lines = self.code.split("\n")
-        return self.code if len(lines) <= most else "\n".join([*lines[:most], "\t…"])
+        lines = [re.sub(r"[ \t]+\\$", r" \\", line) for line in self.code.split("\n")]
+        return "\n".join(lines) if len(lines) <= most else "\n".join([*lines[:most], "\t…"])
 
 
 class Reference:
@@ -126,8 +128,10 @@ class Reference:
 
         return tuple(_excerpt(name, *row[:7]) for row in sorted(rows, key=worth))
 
-    def names(self, prefix: str, *, included: Iterable[str] | None = None, most: int = 200) -> list[str]:
-        """Return the names that begin with a word, sorted; those with an underscore in front only if it has one.
+    def names(self, prefix: str, *, included: Iterable[str] | None = None, most: int = 200) -> dict[str, Kind]:
+        """Return the names that begin with a word, sorted, and what they are.
+
+        Those with an underscore in front are left out unless the word has one.
 
         Args:
             prefix: the word, at least one letter.
@@ -138,12 +142,14 @@ class Reference:
         last = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         with self._open() as index:
             rows = index.execute(
-                "select name, file from names where name >= ? and name < ? and kind != 'include'", (prefix, last)
+                "select name, file, kind from names where name >= ? and name < ? and kind != 'include'", (prefix, last)
             ).fetchall()
-        hidden = prefix.startswith("_")
-        return sorted(
-            {name for name, file in rows if (visible is None or file in visible) and name.startswith("_") == hidden}
-        )[:most]
+        found = {
+            name: kind
+            for name, file, kind in sorted(rows)
+            if (visible is None or file in visible) and name.startswith("_") == prefix.startswith("_")
+        }
+        return dict(islice(found.items(), most))
 
     def headers(self, prefix: str) -> list[str]:
         """Return the headers whose names begin so, down to the next slash: ``linux/slab.h``, ``linux/usb/``."""

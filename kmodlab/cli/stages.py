@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from kmodlab.build.fast import prepare
 from kmodlab.build.recipe import has_recipe
+from kmodlab.build.reference import ensure_reference, find_reference
 from kmodlab.config import settings
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels, setup
@@ -19,10 +20,13 @@ __all__ = ["all_stages", "make_stages", "need_stages"]
 
 def all_stages() -> tuple[Stage, ...]:
     """Return every stage, in the order in which they are made."""
-    return (setup.packages_stage(), setup.kernel_stage(), _build_stage(), _image_stage(), _template_stage())
+    return (
+        *(setup.packages_stage(), setup.kernel_stage(), _build_stage(), _image_stage(), _template_stage()),
+        _reference_stage(),
+    )
 
 
-def make_stages(upto: str = "template") -> tuple[Failure, ...]:
+def make_stages(upto: str = "reference") -> tuple[Failure, ...]:
     """Make the stages up to one, as far as it goes; return what could not be made."""
     stages = all_stages()
     last = next(number for number, stage in enumerate(stages) if stage.name == upto)
@@ -94,5 +98,22 @@ def _template_is_ready() -> bool:
     hardware = Hardware(kernel.arch, chosen, settings().cpus, settings().memory)
     try:
         return find_template(kernel, image, hardware).is_whole()
+    except KmodlabError:
+        return False
+
+
+def _reference_stage() -> Stage:
+    return Stage(
+        "reference",
+        _reference_is_ready,
+        lambda: "Index of the kernel's headers: what they declare, for cells of C (no download)",
+        lambda: ensure_reference(kernels.default_kernel(), settings().cache),
+        needs="kernel",
+    )
+
+
+def _reference_is_ready() -> bool:
+    try:
+        return find_reference(kernels.default_kernel(), settings().cache) is not None
     except KmodlabError:
         return False

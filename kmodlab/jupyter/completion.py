@@ -32,6 +32,7 @@ _VALUES = {"bool": ("Y", "N"), "invbool": ("Y", "N"), "bint": ("Y", "N")}
 _VARIABLE = r"^\s*static\s+[\w\s*]*?\b{name}\s*(?:\[\w*\]\s*)?=\s*([^;{{}}\n]+);"
 _HEADER = re.compile(r"^[ \t]*#[ \t]*include[ \t]*<([\w./-]*)\Z", re.MULTILINE)
 _NAME = re.compile(r"(?<![\w\"])[A-Za-z_]\w+\Z")
+_KINDS = {"prototype": "function", "enumerator": "constant"}
 _MOST = 200
 
 
@@ -63,8 +64,8 @@ def complete(lab: Lab, text: str, cell: str = "") -> tuple[str, list[str]] | Non
     return word, sorted(one for one in set(offered) if one.startswith(word))[:_MOST]
 
 
-def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, list[str]] | None:
-    """Return what stands before the cursor in the C of a ``%%kmod`` cell and what can stand in its place.
+def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, dict[str, str]] | None:
+    """Return what stands before the cursor in the C of a ``%%kmod`` cell, and what can stand there and what that is.
 
     After ``#include <`` these are headers, elsewhere the names that the included ones declare. None outside of such
     C, or where the kernel's headers have no index yet.
@@ -80,9 +81,10 @@ def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, list[str]] | No
         return None
     before = cell[:position]
     if header := _HEADER.search(before):
-        return header[1], reference.headers(header[1])[:_MOST]
+        return header[1], dict.fromkeys(reference.headers(header[1])[:_MOST], "header")
     word = _NAME.search(before)
-    return (word[0], reference.names(word[0], included=included(cell), most=_MOST)) if word else None
+    found = reference.names(word[0], included=included(cell), most=_MOST) if word else {}
+    return (word[0] if word else ""), {name: _KINDS.get(kind, kind) for name, kind in found.items()}
 
 
 def _words(lab: Lab, verb: str, words: list[str], word: str, cell: str) -> Iterable[str]:
@@ -147,13 +149,14 @@ def _texts(lab: Lab, module: str) -> Iterable[str]:
     return [file.read_text(errors="replace") for file in files]
 
 
-def _at_cursor(lab: Lab, context: CompletionContext) -> tuple[str, list[str]] | None:
+def _at_cursor(lab: Lab, context: CompletionContext) -> tuple[str, dict[str, str]] | None:
     lines = context.full_text.split("\n")
     position = sum(len(line) + 1 for line in lines[: context.cursor_line]) + context.cursor_position
     found = complete_c(lab, context.full_text, position)
     if found is not None:
         return found
-    return complete(lab, context.text_until_cursor, "\n".join(lines[context.cursor_line + 1 :]))
+    line = complete(lab, context.text_until_cursor, "\n".join(lines[context.cursor_line + 1 :]))
+    return line and (line[0], dict.fromkeys(line[1], "magic"))
 
 
 def register(shell: Any, lab: Lab) -> None:
@@ -168,8 +171,10 @@ def register(shell: Any, lab: Lab) -> None:
         if found is None:
             return {"completions": []}
         word, offered = found
-        shown = [SimpleCompletion(text=one, type="magic") for one in offered]
-        return {"completions": shown, "matched_fragment": word, "suppress": bool(shown), "ordered": True}
+        shown = [SimpleCompletion(text=one, type=kind) for one, kind in offered.items()]
+        # What IPython itself would offer in C is Python.
+        suppress = bool(shown) or CELL.match(context.full_text) is not None
+        return {"completions": shown, "matched_fragment": word, "suppress": suppress, "ordered": True}
 
     shell.Completer.custom_matchers.append(matcher)
 

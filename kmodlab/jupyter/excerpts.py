@@ -57,11 +57,13 @@ def _said(one: Excerpt) -> View:
 
 
 def _code(text: str) -> View:
-    """C in the colours of the page."""
+    """C in the colours of the page; a macro as if what it stands for were written there."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
     from pygments.lexers import CLexer
 
-    coloured = highlight(text, CLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n")
+    macro = text.startswith("#")
+    coloured = highlight(text.removeprefix("#"), CLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n")
+    coloured = ("#" if macro else "") + coloured.replace(' class="err"', "")
     html = f'<div class="highlight" style="{_BOX}" tabindex="0"><pre style="{_CODE}">{coloured}</pre></div>'
     return View(html, text)

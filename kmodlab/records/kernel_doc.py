@@ -11,6 +11,8 @@ __all__ = ["KernelDoc"]
 
 _PARAMETER = re.compile(r"@([\w.\[\]*]+(?:\.\.\.)?):\s*(.*)")
 _BRIEF = re.compile(r"(?:(?:struct|union|enum|typedef)\s+)?(\w+)(?:\([^)]*\))?\s*(?:-|:|$)\s*(.*)")
+_DL = '<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.1em .8em;margin:.3em 0">'
+_DD = '<dd style="margin:0">'
 _ROLE = re.compile(r":\w+(?::\w+)?:`([^`<]+?)\s*(?:<[^>`]*>)?`")
 _MARKED = re.compile(r"(?:%|&(?:amp;)?(?:struct |enum |union )?|@)(\w+)|\b(\w+\(\))")
 
@@ -46,9 +48,9 @@ class KernelDoc:
     def html(self) -> str:
         """Return it for a page, everything escaped."""
         parts = [f"<p>{_marked(self.brief)}</p>"] if self.brief else []
-        rows = (f"<dt><code>{escape(name)}</code></dt><dd>{_marked(said)}</dd>" for name, said in self.parameters)
-        parts += [f"<dl>{''.join(rows)}</dl>"] if self.parameters else []
-        parts += [f"<p>{_marked(one)}</p>" for one in re.split(r"\n\s*\n", self.text) if one.strip()]
+        rows = (f"<dt><code>{escape(name)}</code></dt>{_DD}{_marked(said)}</dd>" for name, said in self.parameters)
+        parts += [f"{_DL}{''.join(rows)}</dl>"] if self.parameters else []
+        parts += [_paragraph(one) for one in re.split(r"\n\s*\n", self.text) if one.strip()]
         return "".join(parts)
 
     def __str__(self) -> str:
@@ -80,6 +82,13 @@ def _body(lines: list[str]) -> tuple[tuple[tuple[str, str], ...], str]:
             inside = False
             text.append(line)
     return tuple((name, said.strip()) for name, said in parameters), "\n".join(text).strip("\n")
+
+
+def _paragraph(text: str) -> str:
+    """A paragraph, its lines as they stand where they are a list or set off."""
+    laid_out = re.search(r"^(?:\s|[-*] |\d+\. )", text, re.MULTILINE)
+    style = ' style="white-space:pre-wrap;tab-size:4"' if laid_out else ""
+    return f"<p{style}>{_marked(text)}</p>"
 
 
 def _marked(text: str) -> str:

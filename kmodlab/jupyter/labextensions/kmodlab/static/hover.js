@@ -42,7 +42,7 @@ export function hoverFor(notebooks, rendermime) {
       return null;
     }
     const renderer = rendermime.createRenderer('text/html');
-    await renderer.renderModel(rendermime.createModel({ data }));
+    await renderer.renderModel(rendermime.createModel({ data, trusted: true }));
     renderer.addClass('kmodlab-hover');
     return {
       pos: word.from,
