@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError
+from kmodlab.host.bundle import find_bundle
 from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import disk_full, locked, need_room
 from kmodlab.progress import size_text, step
@@ -43,7 +44,7 @@ _SETTINGS = """#clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
 Dir::State "{folder}";
-Dir::State::lists "{folder}/lists";
+Dir::State::lists "{lists}";
 Dir::State::status "{folder}/status";
 Dir::State::extended_states "{folder}/extended_states";
 Dir::Cache "{folder}/cache";
@@ -138,19 +139,24 @@ class PrivateApt:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.archives = folder / "debs"
+        # Where there is no network, a bundle takes the place of the machine's sources.
+        self._bundle = find_bundle(folder.parent)
+        self._lists = self._bundle.lists if self._bundle else folder / "lists"
 
     @property
     def _settings(self) -> Path:
         return self.folder / "apt.conf"
 
     def _prepare(self) -> None:
-        for name in ("lists/partial", "cache/archives/partial", "debs"):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        for place in (self._lists / "partial", self.folder / "cache" / "archives" / "partial", self.archives):
+            place.mkdir(parents=True, exist_ok=True)
         if any(letter in str(self.folder) for letter in '"\n'):
             raise HostSetupError(
                 f"use {self.folder}: apt cannot name it (a quote); set KMODLAB_CACHE to another folder"
             )
-        text = _SETTINGS.format(folder=self.folder) + (_AS_ROOT if os.geteuid() == 0 else "")
+        text = _SETTINGS.format(folder=self.folder, lists=self._lists) + (_AS_ROOT if os.geteuid() == 0 else "")
+        if self._bundle:
+            text += "".join(f'{name} "{value}";\n' for name, value in self._bundle.apt_settings().items())
         (self.folder / "status").touch()
         if not self._settings.exists() or self._settings.read_text() != text:
             part = self._settings.with_suffix(f".{os.getpid()}")
@@ -189,7 +195,7 @@ class PrivateApt:
             HostSetupError: no sources, no network, a signature that does not fit, no room on the disk.
         """
         self._prepare()
-        stamp = self.folder / "updated"
+        stamp = self._lists.with_name("updated")
         with locked(self.folder / "lock", "fetching the package lists"):
             if not force and stamp.exists() and time.time() - stamp.stat().st_mtime < _STALE:
                 return
@@ -210,7 +216,7 @@ class PrivateApt:
             stamp.touch()
 
     def _usable_lists(self) -> bool:
-        return any((self.folder / "lists").glob("*_Packages*"))
+        return any(self._lists.glob("*_Packages*"))
 
     def show(self, names: Iterable[str]) -> list[dict[str, str]]:
         """Return what the archive says of packages: the fields of the newest version of each (``apt-cache show``).

@@ -17,11 +17,13 @@ import venv
 from pathlib import Path
 
 from kmodlab import process
-from kmodlab.errors import HostSetupError, KmodlabError
+from kmodlab.errors import HostSetupError, KmodlabError, UsageError
 from kmodlab.host import apt, ledger, state
+from kmodlab.host.bundle import find_bundle
+from kmodlab.host.packing import unpack_bundle
 from kmodlab.progress import Step, say, size_text, step
 
-__all__ = ["LOCK", "ensure_environment", "main", "pip_wheel"]
+__all__ = ["LOCK", "download_wheels", "ensure_environment", "main", "pip_wheel"]
 
 LOCK = Path(__file__).with_name("requirements.lock")
 """What the environment holds: every package with its version and hashes."""
@@ -61,7 +63,7 @@ def _make(folder: Path, cache: Path) -> None:
     try:
         venv.create(folder, with_pip=False, symlinks=True)
         pip = pip_wheel(cache)
-        _install(folder, pip, size)
+        _install(folder, pip, size, cache)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise state.disk_full(cache, disk + size) from error
@@ -93,16 +95,41 @@ def pip_wheel(cache: Path) -> Path:
     return next(iter((root / _WHEELS).glob("pip-*.whl")))
 
 
-def _install(folder: Path, pip: Path, size: int) -> None:
+def _install(folder: Path, pip: Path, size: int, cache: Path) -> None:
     # From inside its own wheel, pip installs into the environment whose Python runs it.
-    argv: list[str | Path] = [folder / "bin" / "python", "-I", pip / "pip", "install", "-r", LOCK, "--require-hashes"]
-    argv += ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"]
+    argv: list[str | Path] = [folder / "bin" / "python", "-I", pip / "pip", "install", *_pip_options(cache)]
     with step("Downloading and installing Python packages", total=size) as now:
         watcher = _Watcher(now)
         finished = process.run(argv, timeout=4 * 3600, env=_environment(), watch=watcher)
     ledger.count_fetched(watcher.bytes, watcher.fetching)
     if finished.exit_status != 0:
         raise _error(finished.text, folder)
+
+
+def _pip_options(cache: Path) -> list[str | Path]:
+    """Options of pip that name what is wanted, and an unpacked bundle as the place where it lies."""
+    bundle = find_bundle(cache)
+    place: list[str | Path] = ["--no-index", "--find-links", bundle.wheels] if bundle else []
+    quiet = ["--no-input", "--no-cache-dir", "--progress-bar", "off", "--disable-pip-version-check"]
+    return ["-r", LOCK, "--require-hashes", *quiet, *place]
+
+
+def download_wheels(folder: Path, cache: Path) -> tuple[Path, ...]:
+    """Fetch all that the environment holds into a folder, and return the files.
+
+    Raises:
+        HostSetupError: no network, no room on the disk, pip refused something; says what to do.
+    """
+    size, _ = _sizes()
+    state.need_room(folder, size, "Python packages")
+    argv: list[str | Path] = [sys.executable, "-I", pip_wheel(cache) / "pip", "download", *_pip_options(cache)]
+    with step("Downloading Python packages", total=size) as now:
+        watcher = _Watcher(now)
+        argv += ["--no-deps", "--only-binary", ":all:", "--dest", folder]
+        finished = process.run(argv, timeout=4 * 3600, env=_environment(), watch=watcher)
+    if finished.exit_status != 0:
+        raise _error(finished.text, folder)
+    return tuple(sorted(folder.iterdir()))
 
 
 def _environment() -> dict[str, str]:
@@ -144,16 +171,22 @@ def _error(text: str, folder: Path) -> HostSetupError:
 
 
 def main() -> int:
-    """Do what the arguments say, ``make CACHE FOLDER`` or ``remove CACHE``; return an exit status."""
+    """Do what the arguments say: ``make CACHE FOLDER``, ``unpack CACHE FILE`` or ``remove CACHE``.
+
+    Returns:
+        An exit status.
+    """
     verb, cache = sys.argv[1], Path(sys.argv[2]).absolute()
     try:
         if verb == "remove":
             say(f"Removed {cache}: {size_text(state.remove(cache))} freed")
+        elif verb == "unpack":
+            unpack_bundle(Path(sys.argv[3]), cache)
         else:
             ensure_environment(Path(sys.argv[3]).absolute(), cache)
     except KmodlabError as error:
         say(f"kmodlab: {error}")
-        return 3
+        return 2 if isinstance(error, UsageError) else 3
     except KeyboardInterrupt:
         return 130
     return 0

@@ -25,7 +25,7 @@ from kmodlab.host import apt, vmlinux
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
 
-__all__ = ["KernelPackages", "default_kernel", "ensure_kernel", "find_kernels", "resolve_kernel"]
+__all__ = ["KernelPackages", "default_kernel", "default_packages", "ensure_kernel", "find_kernels", "resolve_kernel"]
 
 _ARCHITECTURES = {"amd64": "x86_64"}
 """Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
@@ -128,6 +128,15 @@ def resolve_kernel(release: str | None = None) -> KernelPackages:
     kbuild = _one(needs, r"(linux-kbuild-\S+)", headers)
     debs = archive.resolve([f"linux-image-{release}", headers, common, kbuild])
     return KernelPackages(release, debs[0].version, debs)
+
+
+def default_packages() -> tuple[apt.Deb, ...]:
+    """Return what to fetch for the default kernel, with the empty package by whose name it is found.
+
+    Raises:
+        HostSetupError: as for `resolve_kernel`.
+    """
+    return (*resolve_kernel().debs, *apt.resolve([f"linux-image-{_machine_architecture()}"]))
 
 
 def _machine_architecture() -> str:

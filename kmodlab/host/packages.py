@@ -18,6 +18,7 @@ from kmodlab import process
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
 from kmodlab.host import apt
+from kmodlab.host.bundle import find_bundle
 from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import locked, need_room
 from kmodlab.progress import Step, step
@@ -114,7 +115,7 @@ def privilege() -> tuple[str, ...] | None:
 
 def download_size(packages: Sequence[HostPackage]) -> int | None:
     """Return the bytes to fetch for packages and all that they need on this machine, or None if apt does not know."""
-    argv = [*_INSTALL, "-y", "-qq", "--print-uris", *(package.name for package in packages)]
+    argv = [*_INSTALL, "-y", "-qq", "--print-uris", *_sources(), *(package.name for package in packages)]
     finished = process.run(argv, timeout=60, env=_environment())
     if finished.exit_status != 0:
         return None
@@ -142,6 +143,8 @@ def install(packages: Sequence[HostPackage], rights: Sequence[str]) -> None:
 
 
 def _lists_are_fresh() -> bool:
+    if find_bundle(settings().cache):
+        return False
     ages = [time.time() - path.stat().st_mtime for path in _LISTS.glob("*_Packages*")]
     return bool(ages) and min(ages) < 24 * 3600
 
@@ -159,11 +162,19 @@ def _apt(argv: Sequence[str], rights: Sequence[str], text: str) -> str:
     prefix = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8"] if rights else []
     with step(text, total=100, unit="%") as now:
         watch = _Watcher(now)
-        status = process.attached([*prefix, *argv, "-o", "APT::Status-Fd=1"], env=_environment(), watch=watch)
+        options = [*_sources(), "-o", "APT::Status-Fd=1"]
+        status = process.attached([*prefix, *argv, *options], env=_environment(), watch=watch)
     if status == 0:
         return ""
     complaints = [line[3:] for line in watch.tail if line.startswith("E: ")] or watch.tail[-1:]
     return re.sub(r"\b\w+://\S+", "the archive", complaints[0]) if complaints else f"apt-get ended with status {status}"
+
+
+def _sources() -> list[str]:
+    """Options of apt that make it use an unpacked bundle instead of the machine's sources."""
+    bundle = find_bundle(settings().cache)
+    given = bundle.apt_settings() if bundle else {}
+    return [word for name, value in given.items() for word in ("-o", f"{name}={value}")]
 
 
 class _Watcher:

@@ -26,7 +26,7 @@ from kmodlab.machine.cpio import initramfs
 from kmodlab.progress import step
 from kmodlab.resources import resource
 
-__all__ = ["GuestImage", "ensure_image", "image_key"]
+__all__ = ["GuestImage", "ensure_image", "guest_packages", "image_key"]
 
 EARLY_MODULES = (
     "virtio_pci",
@@ -152,10 +152,19 @@ def _package_lists() -> tuple[list[str], set[str]]:
     return [line[0] for line in words if len(line) == 1], {line[1] for line in words if line[0] == "-"}
 
 
+def guest_packages() -> list[apt.Deb]:
+    """Return the packages that the guest's root file system is made of, from apt's lists.
+
+    Raises:
+        HostSetupError: no network, or the machine's sources lack one.
+    """
+    wanted, never = _package_lists()
+    return [deb for deb in apt.resolve(wanted, with_dependencies=True) if deb.name not in never]
+
+
 def _userland(root: Path) -> list[str]:
     """Unpack the packages into a folder as a file system; return their names and versions."""
-    wanted, never = _package_lists()
-    debs = [deb for deb in apt.resolve(wanted, with_dependencies=True) if deb.name not in never]
+    debs = guest_packages()
     apt.unpack(apt.download(debs), root)
     for name in ("bin", "sbin", "lib", "lib64"):
         _merge_into_usr(root, name)
