@@ -77,6 +77,11 @@ class Pool:
             self._changed.clear()
             await self._changed.wait()
 
+    async def settle(self) -> None:
+        """Wait until no spare is in the making."""
+        while (work := self._work) and not work.done():
+            await asyncio.wait({work})
+
     async def close(self) -> None:
         """End all spares, and make no more until a machine is started."""
         if self._timer:

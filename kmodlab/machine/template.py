@@ -123,7 +123,7 @@ def boot_arguments(hardware: qemu.Hardware) -> str:
     console = qemu.architecture(hardware.arch).console
     return (
         f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
-        "no_timer_check audit=0 unknown_nmi_panic panic_print=0x40 kmodlab.root=/dev/vda"
+        "no_timer_check audit=0 norandmaps unknown_nmi_panic panic_print=0x40 kmodlab.root=/dev/vda"
     )
 
 

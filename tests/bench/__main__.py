@@ -18,9 +18,11 @@ from measure import Row, machine
 # What makes each row, in the order in which they are measured.
 MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "edit_to_log": edits.edit_to_log,
+    "edit_to_log_pooled": edits.edit_to_log_pooled,
     "build": edits.build_time,
     "build_cached": edits.build_cached,
     "clone": machines.clone,
+    "clone_pooled": machines.clone_pooled,
     "exec": machines.exec_time,
     "fresh_after_panic": machines.fresh_after_panic,
     "insmod": machines.insmod,

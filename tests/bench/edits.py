@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 
-from machines import cold_boot, frozen_machine
+from machines import await_spare, cold_boot, frozen_machine, pooled_machine
 from measure import Row, row, seconds_of
 
 import kmodlab
@@ -20,7 +20,7 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.guest.session import Session
 from kmodlab.machine.emulator import Emulator
 
-__all__ = ["build_cached", "build_time", "edit_to_log", "edited"]
+__all__ = ["build_cached", "build_time", "edit_to_log", "edit_to_log_pooled", "edited"]
 
 _RUNS = 9
 _TEXT = """\
@@ -76,6 +76,26 @@ def edit_to_log() -> Iterator[Row]:
             cold.append(seconds_of(lambda: cold_boot(template, _load_by_make(kernel))))
     note = f"the first build with these includes took {first:.2f} s"
     yield row("edit_to_log", "s", 0.5, fresh, peer="make + cold boot", peer_values=cold, note=note)
+
+
+def edit_to_log_pooled() -> Iterator[Row]:
+    """The same where a spare machine is ready, as in a notebook whose machine is reset every now and then."""
+    template = frozen_machine()
+    build(edited()[0], template.kernel)
+    runs = []
+    with pooled_machine(template) as vm:
+        for _ in range(_RUNS):
+            await_spare(template)
+            vm.kill()
+
+            def once() -> None:
+                source, words = edited()
+                built = build(source, template.kernel)
+                vm.start().insmod(built)
+                assert vm.dmesg().containing(words)
+
+            runs.append(seconds_of(once))
+    yield row("edit_to_log_pooled", "s", 0.3, runs)
 
 
 def _load_by_make(kernel: KernelBuild) -> Callable[[Emulator, Session], None]:
