@@ -14,8 +14,7 @@ from weakref import WeakKeyDictionary
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from kmodlab.plot.theme import FONT, MONO, Theme
 from kmodlab.records.table import Rows
@@ -129,13 +128,10 @@ def _figure(ax: Axes) -> Figure:
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False, mono: bool = False) -> float:
-    """Return the width of a line of text in points."""
-    font = FontProperties(family=MONO if mono else FONT, size=size, weight="bold" if bold else "normal")
-    if not text.strip():
-        return 0.0
-    # The path starts where the ink does; a dot on either side counts the blanks too.
-    framed = TextPath((0, 0), f".{text}.", prop=font).get_extents().width
-    return float(framed - TextPath((0, 0), "..", prop=font).get_extents().width)
+    """Return the width of a line of text in points: the sum of how far each letter advances, without hinting."""
+    font = get_font(findfont(FontProperties(family=MONO if mono else FONT, weight="bold" if bold else "normal")))
+    font.set_size(size, 72)
+    return sum(font.load_char(ord(letter)).linearHoriAdvance for letter in text) / 65536
 
 
 def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> str:

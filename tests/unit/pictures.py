@@ -15,15 +15,19 @@ from matplotlib.transforms import Bbox
 __all__ = ["drawn", "figure_of", "nothing_overlaps"]
 
 
-def nothing_overlaps(ax: Axes) -> dict[str, Bbox]:
-    """Fail if a text of the picture lies over another or reaches out of the page; return where they are."""
+def nothing_overlaps(ax: Axes, width: float = 1.0) -> dict[str, Bbox]:
+    """Fail if a text of the picture lies over another or reaches out of the page; return where they are, in pixels.
+
+    `width` is that of the page as a part of a notebook's.
+    """
+    figure_of(ax).set_dpi(100 * width)
     figure, boxes = drawn(ax)
     assert boxes
     page = Bbox.from_bounds(0, 0, figure.bbox.width, figure.bbox.height)
     for text, box in boxes.items():
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1, f"{text} is cut off"
     for (one, first), (other, second) in itertools.combinations(boxes.items(), 2):
-        shared = Bbox.intersection(first.padded(-1), second.padded(-1))
+        shared = Bbox.intersection(first.padded(-width), second.padded(-width))
         assert shared is None, f"{one} overlaps {other}"
     return boxes
 
