@@ -152,19 +152,20 @@ def _package_lists() -> tuple[list[str], set[str]]:
     return [line[0] for line in words if len(line) == 1], {line[1] for line in words if line[0] == "-"}
 
 
-def guest_packages() -> list[apt.Deb]:
-    """Return the packages that the guest's root file system is made of, from apt's lists.
+def guest_packages() -> tuple[apt.Deb, ...]:
+    """Return the packages for the guest's root file system, also those that apt asks for and the guest does without.
 
     Raises:
         HostSetupError: no network, or the machine's sources lack one.
     """
-    wanted, never = _package_lists()
-    return [deb for deb in apt.resolve(wanted, with_dependencies=True) if deb.name not in never]
+    wanted, _ = _package_lists()
+    return apt.resolve(wanted, with_dependencies=True)
 
 
 def _userland(root: Path) -> list[str]:
     """Unpack the packages into a folder as a file system; return their names and versions."""
-    debs = guest_packages()
+    _, never = _package_lists()
+    debs = [deb for deb in guest_packages() if deb.name not in never]
     apt.unpack(apt.download(debs), root)
     for name in ("bin", "sbin", "lib", "lib64"):
         _merge_into_usr(root, name)
