@@ -282,11 +282,12 @@ class Clone:
     def _talking(self) -> Iterator[Session]:
         """Give the session, and turn its end in the middle of a call into the reason for it."""
         assert self._session is not None
+        session = self._session
         try:
-            yield self._session
+            yield session
         except MachineLost as error:
-            if error.reason == "starved":
-                raise
+            if error.reason == "starved" or session is not self._session or self._state is State.CLOSED:
+                raise  # of the last: another thread has ended or replaced the machine, which loses nothing
             self._silent = error.reason == "hung"
             raise self._lost() from None
 
