@@ -60,6 +60,9 @@ APT::Get::Assume-Yes "true";
 APT::Install-Recommends "false";
 APT::Status-Fd "1";
 """
+_OWN_SOURCES = """Dir::Etc::sourcelist "{folder}/sources.list";
+Dir::Etc::sourceparts "-";
+"""
 # Root's apt fetches as the user _apt, who may not write into a folder below /root.
 _AS_ROOT = 'APT::Sandbox::User "root";\n'
 
@@ -134,10 +137,14 @@ class PrivateApt:
 
     Args:
         folder: the folder; it is made at first use.
+        sources: lines for a ``sources.list`` that takes the place of the machine's sources.
+        title: what its packages come from, in words; empty: the machine's own release.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sources: str = "", title: str = "") -> None:
         self.folder = folder
+        self.title = title
+        self._sources = sources
         self.archives = folder / "debs"
         # Where there is no network, a bundle takes the place of the machine's sources.
         self._bundle = find_bundle(folder.parent)
@@ -157,6 +164,9 @@ class PrivateApt:
         text = _SETTINGS.format(folder=self.folder, lists=self._lists) + (_AS_ROOT if os.geteuid() == 0 else "")
         if self._bundle:
             text += "".join(f'{name} "{value}";\n' for name, value in self._bundle.apt_settings().items())
+        if self._sources:
+            (self.folder / "sources.list").write_text(self._sources)
+            text += _OWN_SOURCES.format(folder=self.folder)
         (self.folder / "status").touch()
         if not self._settings.exists() or self._settings.read_text() != text:
             part = self._settings.with_suffix(f".{os.getpid()}")
@@ -217,6 +227,15 @@ class PrivateApt:
 
     def _usable_lists(self) -> bool:
         return any(self._lists.glob("*_Packages*"))
+
+    def ask(self, program: str, *words: str) -> str:
+        """Return what a program of apt prints that only reads the package lists, e.g. ``apt-cache pkgnames``.
+
+        Raises:
+            HostSetupError: there are no lists, or it failed.
+        """
+        self.update()
+        return self._run(program, *words)
 
     def show(self, names: Iterable[str]) -> list[dict[str, str]]:
         """Return what the archive says of packages: the fields of the newest version of each (``apt-cache show``).

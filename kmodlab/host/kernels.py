@@ -25,9 +25,18 @@ from kmodlab.host import apt, vmlinux
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
 
-__all__ = ["KernelPackages", "default_kernel", "default_packages", "ensure_kernel", "find_kernels", "resolve_kernel"]
+__all__ = [
+    "ARCHITECTURES",
+    "KernelPackages",
+    "default_kernel",
+    "default_packages",
+    "default_release",
+    "ensure_kernel",
+    "find_kernels",
+    "resolve_kernel",
+]
 
-_ARCHITECTURES = {"amd64": "x86_64"}
+ARCHITECTURES = {"amd64": "x86_64"}
 """Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
 
 _TOOLS = {"depmod": "kmod", "zstd": "zstd"}
@@ -77,11 +86,12 @@ def find_kernels() -> list[KernelBuild]:
     return [kernel for kernel in map(_read, folders) if kernel]
 
 
-def ensure_kernel(release: str | None = None) -> KernelBuild:
+def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = None) -> KernelBuild:
     """Return a kernel, fetching it and making it ready if it is not there (85 to 130 MB, half a minute of work).
 
     Args:
         release: as ``uname -r`` prints it, or None for Debian's stock kernel of this machine's own release.
+        archive: where to fetch it from; the machine's own sources if None.
 
     Raises:
         UsageError: `release` cannot be the name of a kernel.
@@ -95,33 +105,42 @@ def ensure_kernel(release: str | None = None) -> KernelBuild:
     with locked(_folder() / "lock", "setting up a kernel"):
         kernel = _default() if release is None else _by_release(release)
         if kernel is None:
-            kernel = _fetch(release)
+            kernel = _fetch(release, archive or apt.private_apt())
         if release is None:
             _write_json(_folder() / "default.json", {"folder": kernel.root.parent.name})
     return kernel
 
 
-def _fetch(release: str | None) -> KernelBuild:
-    packages = resolve_kernel(release)
+def _fetch(release: str | None, archive: apt.PrivateApt) -> KernelBuild:
+    packages = resolve_kernel(release, archive)
     kernel = _by_release(packages.release)
     if kernel is None:
         try:
-            kernel = _make(packages)
+            kernel = _make(packages, archive)
         except apt.StaleLists:
-            kernel = _make(resolve_kernel(release))
+            kernel = _make(resolve_kernel(release, archive), archive)
     return kernel
 
 
-def resolve_kernel(release: str | None = None) -> KernelPackages:
-    """Return what to fetch for a kernel, from apt's package lists.
+def default_release(archive: apt.PrivateApt) -> str:
+    """Return the release of an archive's stock kernel for this machine.
 
     Raises:
-        HostSetupError: the machine's apt sources have no such kernel, or its architecture is not supported.
+        HostSetupError: it has none, or this machine's architecture is not supported.
     """
-    archive = apt.private_apt()
+    image = f"linux-image-{_machine_architecture()}"
+    return _one(_needs(archive, image), r"linux-image-(\d.*)", image)
+
+
+def resolve_kernel(release: str | None = None, archive: apt.PrivateApt | None = None) -> KernelPackages:
+    """Return what to fetch for a kernel, from the package lists (of the machine's own sources if none are named).
+
+    Raises:
+        HostSetupError: the archive has no such kernel, or its architecture is not supported.
+    """
+    archive = archive or apt.private_apt()
     if release is None:
-        machine = _machine_architecture()
-        release = _one(_needs(archive, f"linux-image-{machine}"), r"linux-image-(\d.*)", f"linux-image-{machine}")
+        release = default_release(archive)
     headers = f"linux-headers-{release}"
     needs = _needs(archive, headers)
     common = _one(needs, r"(linux-headers-\S+-common)", headers)
@@ -142,8 +161,8 @@ def default_packages() -> tuple[apt.Deb, ...]:
 def _machine_architecture() -> str:
     """Debian's word for this machine's architecture (``dpkg --print-architecture``)."""
     name = process.run(["dpkg", "--print-architecture"], timeout=30).text.strip()
-    if name not in _ARCHITECTURES:
-        raise HostSetupError(f"choose a kernel: none for {name} yet; use a machine with {', '.join(_ARCHITECTURES)}")
+    if name not in ARCHITECTURES:
+        raise HostSetupError(f"choose a kernel: none for {name} yet; use a machine with {', '.join(ARCHITECTURES)}")
     return name
 
 
@@ -192,12 +211,12 @@ def _read(folder: Path) -> KernelBuild | None:
     return KernelBuild(*fields)
 
 
-def _make(packages: KernelPackages) -> KernelBuild:
+def _make(packages: KernelPackages, archive: apt.PrivateApt) -> KernelBuild:
     """Make a kernel's folder beside its place and move it there in one step."""
-    arch = _ARCHITECTURES[packages.debs[0].filename.removesuffix(".deb").rsplit("_", 1)[1]]
+    arch = ARCHITECTURES[packages.debs[0].filename.removesuffix(".deb").rsplit("_", 1)[1]]
     target = _folder() / f"{packages.release}_{packages.version}"
     need_room(target, _ROOM + packages.size, "a kernel")
-    files = apt.download(packages.debs)
+    files = archive.download(packages.debs)
     for tool, package in _TOOLS.items():
         if process.which(tool) is None:
             raise HostSetupError(f"unpack kernel {packages.release}: no {tool} here; apt-get install {package}")
@@ -205,7 +224,8 @@ def _make(packages: KernelPackages) -> KernelBuild:
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
             folder = Path(temporary) / "kernel"
-            kernel = KernelBuild(packages.release, arch, packages.version, folder / "root", machine_release())
+            source = archive.title or machine_release()
+            kernel = KernelBuild(packages.release, arch, packages.version, folder / "root", source)
             apt.unpack(files, kernel.root, keep=True)
             with step("Making the kernel ready to boot and to build against"):
                 _make_ready(kernel)
