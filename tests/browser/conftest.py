@@ -101,11 +101,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Keep a picture of what a test saw when it failed."""
     report = yield
     page = getattr(item, "funcargs", {}).get("page")
-    if report.failed and call.when == "call" and page:
+    if report.failed and page:
         with contextlib.suppress(Exception):
-            page.screenshot(
-                path=_pictures(item.config.getoption("basetemp") or TOP / "out") / f"failed-{item.name}.png"
-            )
+            page.screenshot(path=_pictures() / f"failed-{_stem(item.name)}.png")
     return report
 
 

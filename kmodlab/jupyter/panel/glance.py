@@ -92,8 +92,8 @@ class Glancer:
         """
         at_rest, answer = self._asked is None, self._answer()
         busy = sum(one.running for one in threads(vm.pid or 0).values() if one.processor is not None)
-        # What a question of ours has cost is no news.
-        grown = at_rest and busy - self._busy > _BUSY.get(vm.accelerator, 0.012)
+        # A question of ours costs something too, which is no news.
+        grown = busy - self._busy > _BUSY.get(vm.accelerator, 0.012) * (1 if at_rest else 4)
         self._busy = busy
         self._due |= stirred or grown
         age = time.monotonic() - self._last

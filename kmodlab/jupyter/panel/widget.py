@@ -36,6 +36,9 @@ class Panel(anywidget.AnyWidget):
         self._subject = subject
         self._controller = Controller(subject, self._tell, _library)
         self.on_msg(self._hear)
+        # What a page sends comes in a thread that JupyterLab chose, not in that of the cells, which may be busy. Some
+        # versions of ipykernel know better, and hand it to the thread in which the widget was made.
+        self.comm._reply_subshell_for = lambda _, chosen: chosen
 
     def close(self) -> None:
         """End the panel: its thread, its terminal, its pages. The machine goes on."""

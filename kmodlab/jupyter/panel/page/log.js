@@ -36,7 +36,8 @@ function makeLog(send, announce) {
   function tell() {
     const shown = lines.childElementCount;
     const left = missing ? `, ${missing.toLocaleString("en")} left out` : "";
-    setText(count, `${shown === all.length ? all.length : `${shown} of ${all.length}`} lines${left}`);
+    const held = `${all.length} ${all.length === 1 ? "line" : "lines"}`;
+    setText(count, (shown === all.length ? held : `${shown} of ${held}`) + left);
     if (follow.checked) lines.scrollTop = lines.scrollHeight;
   }
 

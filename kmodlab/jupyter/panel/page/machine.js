@@ -25,7 +25,7 @@ function makeMachine(send) {
     "NMI",
   );
   const buttons = make("div", { class: "buttons", role: "group", "aria-label": "Machine" }, fresh, pause, nmi);
-  const node = make("header", {}, make("div", { class: "who" }, light, state, facts), buttons);
+  const node = make("div", { class: "head" }, make("div", { class: "who" }, light, state, facts), buttons);
   const shown = new Map();
   let last = {};
 

@@ -6,7 +6,7 @@ function makeLoaded(send) {
   const ours = makeTable("Modules of your own", columns, send);
   const theirs = makeTable("Modules of the distribution", columns, send);
   const none = make("p", { class: "empty" }, "None of your own.");
-  const summary = make("summary");
+  const summary = make("summary", {}, "0 of the distribution");
   const rest = make("details", {}, summary, theirs.node);
   const { node, heading } = section("Loaded modules", "loaded", none, ours.node, rest);
 
@@ -18,7 +18,6 @@ function makeLoaded(send) {
     theirs.show(others);
     ours.node.hidden = mine.length === 0;
     none.hidden = mine.length > 0;
-    rest.hidden = others.length === 0;
     setText(summary, `${others.length} of the distribution`);
     // The button that was pressed has gone with its row.
     if (hadFocus && !node.contains(document.activeElement)) heading.focus();

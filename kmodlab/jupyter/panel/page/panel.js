@@ -65,7 +65,13 @@ function makeAnswer() {
 
 function render({ model, el }) {
   const page = newId() + Math.random().toString(36).slice(2);
-  const send = (message) => model.send(message);
+  const send = (message) => {
+    try {
+      model.send(message);
+    } catch {
+      // The Jupyter kernel has ended, and its machines with it: there is nobody to tell.
+    }
+  };
   const root = make("div", { class: "kmodlab-panel", role: "region", "aria-label": "Panel of the machine",
     // JupyterLab's single-key commands, such as d d, are not meant for who works in here.
     "data-lm-suppress-shortcuts": "true" });

@@ -40,7 +40,7 @@ function makeChart(title, height) {
   const picture = draw("svg", { role: "img", height, width: "100%" });
   const node = make("figure", {}, make("figcaption", {}, make("span", {}, title), words), picture);
   let width = 300;
-  let before = "";
+  let before = null;
   const watch = new ResizeObserver(([entry]) => {
     width = Math.max(120, entry.contentRect.width);
   });
