@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A real JupyterLab in a real browser: the server that ``start`` makes, Debian's chromium, one page a test.
 
-Both live as long as a test file. Playwright keeps an event loop in this thread while it runs, which tests of other
-folders must not find; and a file stays with one worker, so nothing is started twice for it.
+Where a host has no browser these tests are skipped, and fail where KMODLAB_REQUIRE names it.
 """
 
 from __future__ import annotations
@@ -10,10 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,8 +18,8 @@ import pytest
 
 import kmodlab
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.resources import resource
 from tests.browser.browser_lab import JupyterLab
+from tests.browser.serve import chromium, copy_lab, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -34,66 +29,36 @@ TOP = Path(kmodlab.__file__).parent.parent
 WIDTH, HEIGHT = 1400, 1000
 
 
-def lacking(what: str) -> None:
-    """Skip what needs a browser, or fail where one is required."""
-    (pytest.fail if REQUIRED else pytest.skip)(f"no browser here: {what}")
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium; nothing is downloaded."""
-    program = shutil.which("chromium")
-    if program is None:
-        lacking("apt-get install --no-install-recommends chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        lacking("Python's playwright is missing")
-    with sync_playwright() as playwright:
-        # Its own sandbox does not start for root or in a container; it sees nobody's pages but ours.
-        chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    """Debian's chromium, as long as a file of tests: while it runs, this thread has an event loop of Playwright's."""
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(chromium())
+        except (FileNotFoundError, ImportError) as error:
+            (pytest.fail if REQUIRED else pytest.skip)(f"no browser here: {error}")
+        yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the lab, whose notebooks a test may change; the server's root folder."""
     top = tmp_path_factory.mktemp("lab")
-    shutil.copytree(TOP / "kmodlab", top / "kmodlab", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("notebooks", "lab_modules", "vm"):
-        shutil.copytree(resource(name), top / name)
-    (top / "lab").touch()  # by which a checkout is known
+    copy_lab(top)
     return top
 
 
-@pytest.fixture(scope="module")
-def server(
-    browser: Browser, frozen: KernelBuild, checkout: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The address of a running lab, with its token: ``lab start`` in folders of its own. Needs a frozen machine."""
-    own = tmp_path_factory.mktemp("jupyter")
-    (own / "config").mkdir()
-    # Commands of JupyterLab can then be asked for by their names.
-    (own / "config" / "jupyter_lab_config.json").write_text('{"LabApp": {"expose_app_in_browser": true}}\n')
-    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "run"}
-    folders |= {"JUPYTERLAB_WORKSPACES_DIR": "workspaces", "IPYTHONDIR": "ipython", "KMODLAB_DATA": "kmodlab"}
-    env = {**os.environ, "PYTHONPATH": str(checkout), **{name: str(own / folder) for name, folder in folders.items()}}
-    argv = [sys.executable, "-P", "-m", "kmodlab", "start", "--no-browser", "--port", str(_free_port())]
-    with (own / "log").open("w") as log:
-        with subprocess.Popen(argv, cwd=checkout, env=env, stdout=subprocess.PIPE, stderr=log, text=True) as process:
-            assert process.stdout
-            url = process.stdout.readline().strip()
-            assert url.startswith("http"), (own / "log").read_text()
-            yield url
-            process.terminate()
-        assert process.returncode in (0, -15), (own / "log").read_text()
+@pytest.fixture(scope="session")
+def running(frozen: KernelBuild, checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running lab, with its token. Needs a frozen machine."""
+    with serve(checkout, tmp_path_factory.mktemp("jupyter")) as url:
+        yield url
 
 
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+@pytest.fixture
+def server(browser: Browser, running: str) -> str:
+    """The same; without a browser nothing is started."""
+    return running
 
 
 @pytest.hookimpl(wrapper=True)
