@@ -36,9 +36,7 @@ class Sign extends GutterMarker {
     const { severity } = this.found[0];
     sign.className = `kmodlab-sign-${severity}`;
     sign.textContent = SIGNS[severity];
-    sign.setAttribute('role', 'img');
     sign.title = this.found.map(words).join('\n');
-    sign.setAttribute('aria-label', sign.title);
     return sign;
   }
 }
@@ -68,7 +66,11 @@ function marking(doc, found) {
     .map((one) => ({ ...extent(doc, one), found: one }))
     .filter(({ from, to }) => to > from)
     .map(({ from, to, found: one }) =>
-      Decoration.mark({ class: `kmodlab-mark kmodlab-mark-${one.severity}`, found: one }).range(from, to),
+      Decoration.mark({
+        class: `kmodlab-mark kmodlab-mark-${one.severity}`,
+        attributes: { 'aria-description': words(one) },
+        found: one,
+      }).range(from, to),
     );
   const signs = [...lines].map(([from, some]) => new Sign(some).range(from));
   const field = StateField.define({
