@@ -13,6 +13,7 @@ import commands
 import edits
 import grading
 import machines
+import panel
 from measure import Row, machine
 
 # What makes each row, in the order in which they are measured.
@@ -29,6 +30,7 @@ MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "memory_per_machine": machines.memory_per_machine,
     "grading": grading.grading,
     "import": commands.import_time,
+    "panel": panel.panel,
     "tour_again": commands.tour_again,
     "setup_download": commands.set_up,
     "setup_work": commands.set_up,

@@ -13,7 +13,7 @@ __all__ = ["BATCH", "KEPT", "Line", "LogTail"]
 
 KEPT = 2000
 """Lines that are kept; a page keeps as many."""
-BATCH = 400
+BATCH = 150
 """Lines that go to a page at once: of a flood it gets the newest ones, and how many are missing."""
 _LONGEST = 1000
 _REMARK = -1
