@@ -40,6 +40,7 @@ SEARCH = 0.25
 
 _BEAT = 0.1
 _PATIENCE = 2.0  # seconds of the machine's time that it may take to answer a question about itself
+_ECHO = 1.0  # the same for the answer that costs nothing, so that with the panic's own second all stays in the limit
 _PATIENT_WALL = 6.0  # the limit is over at the latest after so many times its length, whatever the host did
 _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - not syncing: (?:NMI|Hard LOCKUP)")
 # A program's processor prints registers only; then the last of them is the end.
@@ -157,7 +158,7 @@ async def _within(pulse: Pulse, coroutine: Coroutine[Any, Any, T], patience: flo
 
 async def _examine(emulator: Emulator, channel: Channel, pulse: Pulse, own: tuple[str, ...]) -> Stall:
     try:
-        await _within(pulse, channel.ping(60))
+        await _within(pulse, channel.ping(60), _ECHO)
         sleepers = await _within(pulse, _sleepers(channel, own))
         # A program that merely takes long, where nothing was loaded from outside, should leave no traces in the log.
         calm = not own and all(one.manner == "sleeping" and not one.culprit for one in sleepers)
