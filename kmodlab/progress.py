@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import Any, Protocol
 
 __all__ = ["Step", "say", "size_text", "step"]
@@ -57,6 +58,10 @@ class Step:
         """Say that so much is done in all."""
         self.done = amount
 
+    def tell(self, text: str) -> None:
+        """Say what is being done now."""
+        self.text = text
+
     def __str__(self) -> str:
         """How far it is, in words: ``12 MB of 85 MB``, or nothing where there is nothing to count."""
         if self.unit == "%":
@@ -91,21 +96,48 @@ class _Lines:
 
 
 class _Bar:
-    """tqdm's bar, on a terminal or as a widget."""
+    """tqdm's bar, on a terminal."""
 
     def __init__(self, now: Step, tqdm: Any) -> None:
-        size = now.unit == "B"
         self._bar = tqdm(
-            desc=now.text, total=now.total, unit=now.unit, unit_scale=size, leave=True, dynamic_ncols=True, initial=0
-        )
+            desc=now.text, total=now.total, unit=now.unit, unit_scale=now.unit == "B", leave=bool(now.total),
+            dynamic_ncols=True, initial=0, bar_format=None if now.total else "{desc} … {elapsed}",
+        )  # fmt: skip
 
     def show(self, now: Step) -> None:
+        self._bar.set_description_str(now.text, refresh=False)
         self._bar.update(now.done - self._bar.n)
         self._bar.refresh()
 
     def end(self, now: Step) -> None:
         self.show(now)
         self._bar.close()
+
+
+class _Cell:
+    """A bar in the output of a notebook's cell, which is gone when the step has ended: a page keeps none."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, now: Step) -> None:
+        seconds = f"{time.monotonic() - now.start:.0f} s"
+        words = f"{now.text} … {', '.join(filter(None, (str(now), seconds)))}"
+        far = f' value="{min(now.done, now.total):g}" max="{now.total:g}"' if now.total else ""
+        bar = f'<progress aria-label="{escape(now.text)}"{far}></progress>'
+        style = "color:var(--jp-ui-font-color2, #6a737d);font-size:.92em"
+        self._publish({"text/plain": words, "text/html": f'<div style="{style}">{bar} {escape(words)}</div>'})
+
+    def end(self, now: Step) -> None:
+        self._publish({"text/plain": "", "text/html": ""})
+
+    def _publish(self, bundle: dict[str, str]) -> None:
+        from IPython.display import display
+
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            self._handle.update(bundle, raw=True)
 
 
 class _OwnBar:
@@ -124,9 +156,7 @@ class _OwnBar:
 
 def _view(now: Step) -> _View:
     if _in_notebook():
-        from tqdm.auto import tqdm as widget
-
-        return _Bar(now, widget)
+        return _Cell()
     if not sys.stderr.isatty():
         return _Lines()
     try:

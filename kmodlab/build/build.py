@@ -21,6 +21,7 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.config import Settings
 from kmodlab.config import settings as default_settings
 from kmodlab.errors import BuildError, CompileError, ModpostError
+from kmodlab.progress import step
 
 __all__ = ["build"]
 
@@ -59,7 +60,8 @@ def build(
     entry = None if force else store.get(key)
     how: How = "cache"
     if entry is None:
-        how, made = _make(source, kernel, chosen, watch)
+        with step(f"Building {source.name}"):
+            how, made = _make(source, kernel, chosen, watch)
         modules = _accept(source, made)
         note = {"diagnostics": [diagnostic.to_dict() for diagnostic in made.diagnostics], "modules": list(modules)}
         entry = store.put(key, {f"{name}.ko": content for name, content in modules.items()}, note)

@@ -22,6 +22,7 @@ from kmodlab.course.cells import fill
 from kmodlab.course.exercise import find_exercises
 from kmodlab.course.pages import texts_beside, write_page, write_text_page
 from kmodlab.errors import UsageError
+from kmodlab.progress import step
 
 __all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit"]
 
@@ -147,7 +148,9 @@ async def _execute_one(
             resources={"metadata": {"path": str(path.absolute().parent)}},
         )
         try:
-            await client.async_execute(env=_environment(Path(private)), cleanup_kc=True)
+            with step(f"Running {path.name}", total=len(notebook.cells), unit="cells") as now:
+                client.on_cell_complete = lambda **cell: now.reach(cell["cell_index"] + 1)
+                await client.async_execute(env=_environment(Path(private)), cleanup_kc=True)
         except CellExecutionError as failure:
             error = _without_colours(str(failure)).strip()
         except CellTimeoutError:

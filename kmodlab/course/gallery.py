@@ -14,6 +14,7 @@ from kmodlab.course.exhibits import BEGIN, ROOMS, Exhibit
 from kmodlab.course.gallery_page import page_of
 from kmodlab.errors import UsageError
 from kmodlab.plot.theme import ThemeName, get_theme
+from kmodlab.progress import Step, step
 from kmodlab.records.table import Rows
 
 __all__ = ["THEMES", "Shown", "open_gallery"]
@@ -64,9 +65,10 @@ def open_gallery(
     exec(compile(BEGIN, "<gallery>", "exec"), scope)
     shown = []
     try:
-        for one in _run(scope, names):
-            shown.append(one)
-            watch(one)
+        with step("Drawing", total=len(names) or sum(len(few) for _, few in ROOMS), unit="pictures") as now:
+            for one in _run(scope, names, now):
+                shown.append(one)
+                watch(one)
         facts = (scope["vm"].kernel.release, scope["vm"].accelerator)
     finally:
         scope["vm"].kill()
@@ -78,11 +80,13 @@ def open_gallery(
     return page, shown
 
 
-def _run(scope: dict[str, Any], names: Collection[str]) -> Iterator[Shown]:
+def _run(scope: dict[str, Any], names: Collection[str], now: Step) -> Iterator[Shown]:
     for room, exhibits in ROOMS:
         for exhibit in exhibits:
             if not names or exhibit.name in names:
+                now.tell(f"Drawing {exhibit.name}")
                 yield _show(exhibit, room, scope)
+                now.update()
 
 
 def _show(exhibit: Exhibit, room: str, scope: dict[str, Any]) -> Shown:

@@ -15,6 +15,7 @@ from kmodlab.course.results import ExerciseResult
 from kmodlab.errors import HostSetupError, UsageError
 from kmodlab.jupyter.display import View, note, show
 from kmodlab.jupyter.lab import Lab
+from kmodlab.progress import step
 from kmodlab.records.table import Rows
 
 __all__ = ["Desk"]
@@ -49,7 +50,8 @@ class Desk:
         if exercise is None:
             return course_map(find_exercises(), self.learner.best(), find_lessons())
         one = find_exercise(exercise)
-        result = examine(one, self._answer(one), self.lab.kernel(), hidden=False)
+        with step(f"Checking {one.title}") as now:
+            result = examine(one, self._answer(one), self.lab.kernel(), hidden=False, watch=now.tell)
         self._kept(lambda: self.learner.note(result))
         return result
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kmodlab.errors import MachineError, MachineLost, UsageError
 from kmodlab.machine.probes import TRACING
+from kmodlab.progress import step
 from kmodlab.records.functions import FunctionTrace, parse_functions
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ def trace_functions(
         said = (begun.stderr.strip().splitlines() or ["it gives no reason"])[-1]
         raise MachineError(f"trace functions of {', '.join(names)}: {said}")
     try:
-        vm.check(command, timeout)
+        with step(f"Tracing the functions of {', '.join(names)}"):
+            vm.check(command, timeout)
         vm.check(f"echo 0 > {TRACING}/tracing_on")
         return _read(vm, names)
     finally:

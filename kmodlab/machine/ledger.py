@@ -20,6 +20,7 @@ from kmodlab.config import settings
 from kmodlab.errors import MachineError, MachineLost, RecordParseError, SandboxError, TransferError, UsageError
 from kmodlab.machine import probes
 from kmodlab.machine.machine import Machine, State
+from kmodlab.progress import step
 from kmodlab.records.account import LedgerBuilder, merge
 from kmodlab.records.elf import read_module
 from kmodlab.records.ledger import Ledger
@@ -127,7 +128,8 @@ class Watch:
             if row.name in owners.names and row.address:
                 owners.place(row.name, row.address, row.size)
         self._builder = LedgerBuilder(owners)
-        done = vm.run(probes.setup_script(self._probes, stacks, self._buffer_kb))
+        with step("Setting probes on the kernel's allocators"):
+            done = vm.run(probes.setup_script(self._probes, stacks, self._buffer_kb))
         if done.exit_status:
             said = (done.stderr.strip().splitlines() or ["it gives no reason"])[-1]
             raise MachineError(f"trace allocations: {said}; this kernel has no tracing instance to offer")
@@ -212,7 +214,8 @@ class Watch:
         builder = self._running()
         try:
             if self._vm.state is State.RUNNING:
-                self.settle() if settle else self.drain()
+                with step("Reading what was allocated"):
+                    self.settle() if settle else self.drain()
                 builder.complete(self._held)
                 self._note_misses()
                 if self._tidy:

@@ -187,8 +187,7 @@ def _check(code: ModuleSource, kernel: KernelBuild, timeout: float, note: Callab
         report.add("build", False, report.verdict.title, *((where.file, where.line) if where else ()))
         return report
     report.add("build", True, f"built in {built.seconds:.1f} s" if built.how != "cache" else "built before")
-    note("Looking at its source")
-    _look_at_source(code, kernel, report)
+    _look_at_source(code, kernel, report, note)
     modules = load_order((built, *built.others))
     _cycles(built, kernel, timeout, report, note)
     if report.verdict is None or report.verdict.verdict in {"clean", "warned", "leaked"}:
@@ -201,16 +200,19 @@ def _check(code: ModuleSource, kernel: KernelBuild, timeout: float, note: Callab
 # -- The source -------------------------------------------------------------------------------------------------------
 
 
-def _look_at_source(code: ModuleSource, kernel: KernelBuild, report: _Report) -> None:
+def _look_at_source(code: ModuleSource, kernel: KernelBuild, report: _Report, note: Callable[[str], object]) -> None:
+    note("Compiling it with more warnings")
     warnings = _make(code, kernel, ("W=1",))
     report.diagnostics("warnings", warnings, "none at W=1")
     if Path("/usr/bin/sparse").exists():
+        note("Reading it with sparse")
         found = _make(code, kernel, ("C=2", "CHECK=sparse", "CF=-Wbitwise -Wcontext"))
         known = {(one.file, one.line, one.message) for one in warnings}
         fresh = [one for one in found if (one.file, one.line, one.message) not in known]
         report.diagnostics("sparse", fresh, "no complaint")
     else:
         report.not_run["sparse"] = "it is not installed here: apt-get install sparse"
+    note("Reading it with checkpatch")
     try:
         report.diagnostics("checkpatch", checkpatch(code, kernel), "no complaint")
     except (HostSetupError, SandboxError) as error:

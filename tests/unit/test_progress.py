@@ -8,11 +8,23 @@ import pty
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
+import nbformat
 import pytest
 
 from kmodlab import progress
+from kmodlab.course.execute import execute
 from kmodlab.progress import Step, size_text, step
+
+CELLS = (
+    "import threading\nfrom kmodlab import progress\nprogress._DELAY, shown = 0.01, []\n"
+    "class Watched(progress._Cell):\n"
+    "    def _publish(self, bundle):\n        shown.append(bundle)\n        super()._publish(bundle)\n"
+    "progress._Cell = Watched",
+    "with progress.step('Fetching <it>', total=4e6) as now:\n    now.update(1e6)\n    threading.Event().wait(0.7)",
+    "print(shown[0]['text/plain'], shown[0]['text/html'], sep='\\n')",
+)
 
 SLOW = """
 import sys, threading
@@ -88,3 +100,19 @@ def test_a_terminal_gets_a_bar(flags: list[str]) -> None:
     assert b"Fetching it" in text
     assert b"\r" in text
     assert b"1" in text and b"4" in text
+
+
+@pytest.mark.notebook
+def test_a_cell_of_a_notebook_keeps_nothing_of_it(tmp_path: Path) -> None:
+    """While it runs the cell shows a bar, which is replaced by nothing at the end."""
+    cells = [nbformat.v4.new_code_cell(text) for text in CELLS]  # type: ignore[no-untyped-call]
+    path = tmp_path / "slow.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)  # type: ignore[no-untyped-call]
+    (result,) = execute([path], tmp_path)
+    assert result.ok, result.error
+    assert result.executed is not None
+    _, slow, said = result.executed.cells
+    assert [output["data"] for output in slow.outputs] == [{"text/plain": "", "text/html": ""}]
+    words, bar = said.outputs[0]["text"].splitlines()
+    assert words == "Fetching <it> … 1 MB of 4 MB, 0 s"
+    assert '<progress aria-label="Fetching &lt;it&gt;" value="1e+06" max="4e+06">' in bar
