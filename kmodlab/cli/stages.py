@@ -10,10 +10,8 @@ from kmodlab.config import settings
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels, setup
 from kmodlab.host.setup import Failure, Stage, run_stages
-from kmodlab.machine import accelerator, provision
+from kmodlab.machine import provision
 from kmodlab.machine.image import GuestImage, ensure_image, image_key
-from kmodlab.machine.qemu import Hardware
-from kmodlab.machine.template import find_template
 
 __all__ = ["all_stages", "make_stages", "need_stages"]
 
@@ -90,14 +88,8 @@ def _template_stage() -> Stage:
 
 
 def _template_is_ready() -> bool:
-    chosen = accelerator.verdict() if settings().accelerator == "auto" else settings().accelerator
-    image = _image()
-    if image is None or chosen is None:
-        return False
-    kernel = kernels.default_kernel()
-    hardware = Hardware(kernel.arch, chosen, settings().cpus, settings().memory)
     try:
-        return find_template(kernel, image, hardware).is_whole()
+        return provision.ready_template(kernels.default_kernel(), settings().memory, settings().cpus) is not None
     except KmodlabError:
         return False
 

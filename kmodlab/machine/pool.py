@@ -14,16 +14,19 @@ import contextlib
 import os
 import re
 from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kmodlab import aio
+from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
-from kmodlab.errors import MachineError, TransferError
+from kmodlab.errors import KmodlabError, MachineError, TransferError
+from kmodlab.machine import provision
 from kmodlab.machine.fresh import Fresh
 from kmodlab.machine.template import Template
 from kmodlab.machine.turns import Busy, turn
 
-__all__ = ["Pool", "close_pool", "pool"]
+__all__ = ["Pool", "ahead", "close_pool", "pool"]
 
 _QUIET = 0.7  # seconds without a start after which spares are made: whoever just started a machine uses it first
 _RECENT = 60.0  # seconds within which each start means one spare
@@ -41,6 +44,7 @@ class Pool:
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
+        self._ahead: dict[Path, asyncio.Task[Fresh]] = {}
 
     async def take(self, template: Template) -> Fresh | None:
         """Return a spare that is running again, or None if there is none; it belongs to the caller now."""
@@ -55,7 +59,21 @@ class Pool:
                 raise
             else:
                 return spare
+        if begun := self._ahead.pop(template.folder, None):
+            return await begun
         return None
+
+    def begin_ahead(self, template: Template) -> None:
+        """Begin a machine that somebody will want in a moment; `take` waits for it."""
+        if not self.spares(template) and template.folder not in self._ahead:
+            self._ahead[template.folder] = asyncio.get_running_loop().create_task(_begun(template))
+
+    async def end_ahead(self, template: Template) -> None:
+        """End the machine that was begun ahead, if nobody took it."""
+        if begun := self._ahead.pop(template.folder, None):
+            begun.cancel()
+            with contextlib.suppress(asyncio.CancelledError, MachineError, TransferError, OSError):
+                await (await begun).end()
 
     def note_start(self, template: Template) -> None:
         """Take note that a machine was started, and look after the spares when it has become quiet."""
@@ -131,9 +149,8 @@ class Pool:
     async def _add(self, template: Template) -> None:
         async with turn(wait=False):
             pass
-        spare = Fresh(template)
+        spare = await _begun(template)
         try:
-            await spare.begin()
             await spare.warm()
             await spare.rest()
         except BaseException:
@@ -146,6 +163,17 @@ class Pool:
         for spare in spares:
             self._spares.remove(spare)
             await spare.end()
+
+
+async def _begun(template: Template) -> Fresh:
+    """Begin a machine; what goes wrong leaves nothing."""
+    fresh = Fresh(template)
+    try:
+        await fresh.begin()
+    except BaseException:
+        await fresh.end()
+        raise
+    return fresh
 
 
 def _has_room(template: Template) -> bool:
@@ -162,6 +190,31 @@ def pool() -> Pool:
     if not _pools or _pools[-1][0] != os.getpid():
         _pools.append((os.getpid(), Pool()))
     return _pools[-1][1]
+
+
+@contextlib.contextmanager
+def ahead(kernel: KernelBuild, memory: int | None = None, cpus: int | None = None) -> Iterator[None]:
+    """Bring up a machine while the block does something else, such as a build.
+
+    The first machine of this kind that is started in the block gets it. Where its frozen machine is not made yet, or
+    nobody starts one in the block, all is as if this had not been.
+    """
+    chosen = settings()
+    template = provision.ready_template(kernel, memory or chosen.memory, cpus or chosen.cpus)
+    if template is None:
+        yield
+        return
+    try:
+        with contextlib.suppress(KmodlabError):  # damage is told, and mended, when a machine is started
+            template.memory()
+            aio.call(_in_loop(pool().begin_ahead, template))
+        yield
+    finally:
+        aio.call(pool().end_ahead(template))
+
+
+async def _in_loop(work: Callable[[Template], None], template: Template) -> None:
+    work(template)
 
 
 @atexit.register

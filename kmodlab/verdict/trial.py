@@ -17,6 +17,7 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.errors import BuildError, KmodlabError, SandboxError, UsageError
 from kmodlab.host.kernels import ensure_kernel
 from kmodlab.machine import refusals
+from kmodlab.machine.pool import ahead
 from kmodlab.verdict.judge import judge, stands_for
 from kmodlab.verdict.places import load_order
 from kmodlab.verdict.record import Evidence, Verdict
@@ -65,17 +66,22 @@ def try_module(
     seconds: dict[str, float] = {}
     try:
         chosen = kernel if isinstance(kernel, KernelBuild) else ensure_kernel(kernel)
-        release = chosen.release
-        note(f"Building {code.name} for Linux {release}")
-        with _timed(seconds, "build"):
-            built = build(code, chosen)
     except UsageError:
         raise
     except KmodlabError as error:
-        seconds["total"] = time.monotonic() - start
-        return judge(code.name, _not_built(code, release, error, seconds))
-    wishes = Wishes(tuple(exec), timeout, memory, cpus, ledger)
-    return try_artifact(built, parameters, chosen, wishes, seconds=seconds, start=start, note=note)
+        return judge(code.name, _not_built(code, release, error, {"total": time.monotonic() - start}))
+    note(f"Building {code.name} for Linux {chosen.release}")
+    with ahead(chosen, memory, cpus):
+        try:
+            with _timed(seconds, "build"):
+                built = build(code, chosen)
+        except UsageError:
+            raise
+        except KmodlabError as error:
+            seconds["total"] = time.monotonic() - start
+            return judge(code.name, _not_built(code, chosen.release, error, seconds))
+        wishes = Wishes(tuple(exec), timeout, memory, cpus, ledger)
+        return try_artifact(built, parameters, chosen, wishes, seconds=seconds, start=start, note=note)
 
 
 def try_artifact(

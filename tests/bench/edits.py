@@ -19,6 +19,7 @@ from kmodlab.build.sandbox import WORK, Job, choose
 from kmodlab.build.source import ModuleSource
 from kmodlab.guest.session import Session
 from kmodlab.machine.emulator import Emulator
+from kmodlab.machine.pool import ahead
 
 __all__ = ["build_cached", "build_time", "edit_to_log", "edit_to_log_pooled", "edited"]
 
@@ -66,8 +67,9 @@ def edit_to_log() -> Iterator[Row]:
 
         def once(vm: kmodlab.Machine = vm) -> None:
             source, words = edited()
-            built = build(source, kernel)
-            vm.start().insmod(built)
+            with ahead(kernel):
+                built = build(source, kernel)
+                vm.start().insmod(built)
             assert vm.dmesg().containing(words)
 
         fresh.append(seconds_of(once))

@@ -20,7 +20,7 @@ from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.machine import pool as pools
 from kmodlab.machine import provision
-from kmodlab.machine.pool import Pool, close_pool, pool
+from kmodlab.machine.pool import Pool, ahead, close_pool, pool
 from kmodlab.machine.pulse import threads
 from kmodlab.machine.template import Template
 from tests.conftest import gone
@@ -162,3 +162,15 @@ def test_interrupts_while_spares_are_made_and_taken(template: Template) -> None:
                 vm.run(["true"])
     assert vm.reset().run("echo well").stdout == "well\n"
     vm.kill()
+
+
+def test_a_machine_that_is_begun_ahead_is_taken_or_ended(frozen: KernelBuild) -> None:
+    for _ in range(2):
+        with ahead(frozen), kmodlab.Machine(frozen) as vm:
+            assert vm.run("echo well").stdout == "well\n"
+            with kmodlab.Machine(frozen) as second:
+                assert second.pid != vm.pid
+    with ahead(frozen):
+        pass  # and `nothing_left` looks whether it has ended
+    with pytest.raises(ZeroDivisionError), ahead(frozen):
+        1 / 0
