@@ -87,7 +87,7 @@ class Picture:
 
 
 def _with_palette(png: io.BytesIO, colours: int) -> bytes:
-    from PIL import Image
+    from PIL import Image  # by which matplotlib writes PNG files itself
 
     smaller = io.BytesIO()
     picture = Image.open(png).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
