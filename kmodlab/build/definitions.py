@@ -26,7 +26,7 @@ from kmodlab.records.declarations import scan
 
 __all__ = ["Definitions", "ensure_definitions", "find_definitions", "source_archives"]
 
-_FORM = 1  # raise it when the index or the way it is made changes
+_FORM = 2  # raise it when the index or the way it is made changes
 _INDEX = "definitions.sqlite"
 _LARGEST = 4 << 20
 _EXPORT = re.compile(rb"^\s*EXPORT_(?:TRACEPOINT_)?SYMBOL(?:_NS)?(?:_GPL)?\(\s*(\w+)", re.MULTILINE)

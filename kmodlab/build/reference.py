@@ -24,7 +24,7 @@ from kmodlab.records.kernel_doc import KernelDoc
 
 __all__ = ["ARCHES", "Excerpt", "Reference", "configuration", "ensure_reference", "find_reference"]
 
-_FORM = 1  # raise it when the index or the way it is made changes
+_FORM = 2  # raise it when the index or the way it is made changes
 _INDEX = "index.sqlite"
 ARCHES = {"x86_64": "x86", "aarch64": "arm64"}
 """What ``uname -m`` says to the folder of the kernel's tree."""

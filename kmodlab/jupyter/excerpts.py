@@ -15,7 +15,7 @@ _KINDS = {"prototype": "function", "enumerator": "constant of an enum"}
 _OTHERS = 8
 _BOX = "max-height:32em;overflow:auto;margin:.3em 0;padding:.3em .6em;border:1px solid var(--jp-border-color2, #bdbdbd)"
 _FONT = "var(--jp-code-font-family, ui-monospace, monospace)"
-_CODE = f"margin:0;white-space:pre;tab-size:8;background:none;font-family:{_FONT}"
+_CODE = f"margin:0;tab-size:8;background:none;font-family:{_FONT}"
 _SMALL = "margin:.2em 0"
 
 
@@ -38,7 +38,7 @@ def excerpts(found: Sequence[Excerpt], origin: str) -> View:
 
 def glance(one: Excerpt) -> View:
     """Return what is worth knowing of a name while one writes: its prototype first, then what is said of it."""
-    return _code(one.prototype()) + _heading(one, one.where) + _said(one)
+    return _code(one.prototype(), wrap=True) + _heading(one, one.where) + _said(one)
 
 
 def _kind(one: Excerpt) -> str:
@@ -56,7 +56,7 @@ def _said(one: Excerpt) -> View:
     return View(one.doc.html(), f"{one.doc}\n") if one.doc else View("", "")
 
 
-def _code(text: str) -> View:
+def _code(text: str, *, wrap: bool = False) -> View:
     """C in the colours of the page; a macro as if what it stands for were written there."""
     from pygments import highlight
     from pygments.formatters import HtmlFormatter
@@ -65,5 +65,7 @@ def _code(text: str) -> View:
     macro = text.startswith("#")
     coloured = highlight(text.removeprefix("#"), CLexer(stripnl=False), HtmlFormatter(nowrap=True)).rstrip("\n")
     coloured = ("#" if macro else "") + coloured.replace(' class="err"', "")
-    html = f'<div class="highlight" style="{_BOX}" tabindex="0"><pre style="{_CODE}">{coloured}</pre></div>'
+    space = "pre-wrap" if wrap else "pre"
+    pre = f'<pre style="{_CODE};white-space:{space}">{coloured}</pre>'
+    html = f'<div class="highlight" style="{_BOX}" tabindex="0">{pre}</div>'
     return View(html, text)

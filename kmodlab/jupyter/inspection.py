@@ -24,8 +24,12 @@ def word_at(code: str, position: int) -> str:
     for found in re.finditer(r"[A-Za-z_]\w*", code):
         if found.start() <= position <= found.end():
             return found[0]
-    call = re.search(r"([A-Za-z_]\w*)\s*\([^()\n;]*$", code[:position])
-    return call[1] if call else ""
+    before, closed = code[:position], 1
+    while closed and (bracket := re.search(r"[();{}][^();{}]*\Z", before)) and bracket[0][0] in "()":
+        closed += 1 if bracket[0][0] == ")" else -1
+        before = before[: bracket.start()]
+    call = re.search(r"([A-Za-z_]\w*)\s*\Z", before)
+    return call[1] if call and not closed else ""
 
 
 def included(code: str) -> list[str]:

@@ -17,18 +17,18 @@ from kmodlab.jupyter.lab import Lab
 __all__ = ["ksource", "with_comment"]
 
 
-def ksource(lab: Lab, name: str, given: Namespace) -> View:
+def ksource(lab: Lab, given: Namespace) -> View:
     """Return what is known of a name, to look at.
 
     Args:
         lab: the session's, whose kernel is asked.
-        name: a function, macro, struct or constant.
-        given: what the line says: ``definition`` and ``all``.
+        given: what the line says: the name, ``definition`` and ``all``.
 
     Raises:
         UsageError: no header, or no function that the kernel exports, has that name.
         HostSetupError: the kernel's source was asked for and is not at hand.
     """
+    name = _name(given.words)
     kernel, cache = lab.kernel(), settings().cache
     if given.definition:
         definitions = ensure_definitions(kernel, cache)
@@ -48,6 +48,15 @@ def ksource(lab: Lab, name: str, given: Namespace) -> View:
     for one in [(one,) for one in found] if given.all else [found]:
         shown += excerpts(one, origin)
     return shown
+
+
+def _name(words: list[str]) -> str:
+    name = words[-1].rstrip("()") if words else ""
+    if not name:
+        raise UsageError("%ksource: which name? write one, such as %ksource module_init; %ksource -h shows more")
+    if words[:-1] and words[:-1] not in (["struct"], ["union"], ["enum"]):
+        raise UsageError(f"%ksource: {words[-1]!r} is one word too many; name one function, macro, struct or constant")
+    return name
 
 
 def _nothing(reference: Reference, name: str) -> str:

@@ -24,7 +24,7 @@ from kmodlab.jupyter.exercises import Desk
 from kmodlab.jupyter.ksource import ksource
 from kmodlab.jupyter.lab import Lab
 from kmodlab.jupyter.programs import make_program
-from kmodlab.jupyter.results import BuiltModule, Loaded, MachineStatus, Unloaded, kernel_log
+from kmodlab.jupyter.results import BuiltModule, Loaded, Unloaded, kernel_log
 from kmodlab.machine.machine import Machine, State
 from kmodlab.machine.provision import module_paths, tree_file
 from kmodlab.records.kmsg import KernelLog
@@ -221,7 +221,7 @@ class KmodMagics(Magics):
     @_verb("ksource")
     def ksource(self, given: Namespace) -> View:
         """Show what the kernel says of a name."""
-        return ksource(self.lab, self._one("%ksource", given.words)[0], given)
+        return ksource(self.lab, given)
 
     # -- The machine --------------------------------------------------------------------------------------------------
 
@@ -268,7 +268,7 @@ class KmodMagics(Magics):
 
     @line_magic
     @_verb("vm")
-    def vm(self, given: Namespace) -> MachineStatus | KernelLog | None:
+    def vm(self, given: Namespace) -> Any:
         """Say how the machine is, or change it."""
         action, *more = given.words or ["status"]
         if action not in verbs.VM_ACTIONS:
@@ -280,6 +280,10 @@ class KmodMagics(Magics):
             raise UsageError(f"%vm {action}: {len(more)} further words; {need}")
         if action == "log":
             return (self.lab.current or self.lab.machine()).dmesg(boot=True)
+        if action == "panel":
+            from kmodlab.jupyter.panel.widget import panel_of  # widgets take their time to import
+
+            return panel_of(self.lab)
         self._change(action, more)
         return self.lab.status()
 

@@ -14,6 +14,7 @@ _KNOWN = {
     **dict.fromkeys(("__KERNEL__", "MODULE", "__GNUC__"), True),
     **dict.fromkeys(("__ASSEMBLY__", "__ASSEMBLER__", "__cplusplus", "__CHECKER__", "BUILD_VDSO"), False),
 }
+_ENDS = {"&&", "||", ")"}
 _ENABLED = {"IS_ENABLED", "IS_BUILTIN", "IS_MODULE", "IS_REACHABLE"}
 
 
@@ -88,8 +89,12 @@ class Branches:
             name = tokens.pop(1 if bracket else 0)
             del tokens[: 2 if bracket else 0]
             return self._defined(name) if token == "defined" else self._enabled(token, name)
-        if token.isdigit():
+        if token.isdigit() and (not tokens or tokens[0] in _ENDS):
             return int(token) != 0
+        depth = 0
+        while tokens and (depth or tokens[0] not in _ENDS):  # a comparison, a macro's arguments: nothing to be known
+            skipped = tokens.pop(0)
+            depth += (skipped == "(") - (skipped == ")")
         return None
 
 

@@ -14,7 +14,7 @@ _BRIEF = re.compile(r"(?:(?:struct|union|enum|typedef)\s+)?(\w+)(?:\([^)]*\))?\s
 _DL = '<dl style="display:grid;grid-template-columns:max-content 1fr;gap:.1em .8em;margin:.3em 0">'
 _DD = '<dd style="margin:0">'
 _ROLE = re.compile(r":\w+(?::\w+)?:`([^`<]+?)\s*(?:<[^>`]*>)?`")
-_MARKED = re.compile(r"(?:%|&(?:amp;)?(?:struct |enum |union )?|@)(\w+)|\b(\w+\(\))")
+_MARKED = re.compile(r"(?:%|&(?:struct |enum |union )?|@)(\w+)|\b(\w+\(\))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +93,8 @@ def _paragraph(text: str) -> str:
 
 def _marked(text: str) -> str:
     """Escaped text with names of the kernel as code."""
-    return _MARKED.sub(lambda found: f"<code>{found[1] or found[2]}</code>", escape(text, quote=False))
+    parts, end = [], 0
+    for found in _MARKED.finditer(text):
+        parts += [escape(text[end : found.start()]), f"<code>{found[1] or found[2]}</code>"]
+        end = found.end()
+    return "".join([*parts, escape(text[end:])])

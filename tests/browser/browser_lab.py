@@ -93,6 +93,7 @@ class JupyterLab:
         self.page.wait_for_function(
             "light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
         )
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page meanwhile
 
     def reload(self) -> None:
         """Load the page again, as a reader would."""

@@ -172,7 +172,6 @@ def test_what_the_headers_say_of_a_name(jupyter: JupyterLab, page: Page, shot: C
     hello.scroll_into_view_if_needed()
     for theme in ("light", "dark"):
         jupyter.theme(theme)
-        page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page while the theme changes
         page.mouse.move(0, 0)
         # The name shares its line with others, so the pointer goes to where its letters are.
         page.mouse.move(*_middle(hello, "kmalloc"))
