@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def unload_ipython_extension(shell: Any) -> None:
 
     lab = magics.lab_of(shell)
     if lab is not None:
+        if widgets := sys.modules.get("kmodlab.jupyter.panel.widget"):
+            widgets.close_panels(lab)
         lab.close()
         completion.unregister(shell)
         inspection.unregister(shell)

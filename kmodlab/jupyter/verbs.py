@@ -8,7 +8,7 @@ from kmodlab.records.kmsg import SEVERITIES
 
 __all__ = ["ALL", "VM_ACTIONS", "severity"]
 
-VM_ACTIONS = ("status", "reset", "pause", "resume", "kernel", "log", "stop")
+VM_ACTIONS = ("status", "reset", "pause", "resume", "kernel", "log", "panel", "stop")
 
 _SHORT = {"emerg": "emergency", "crit": "critical", "err": "error", "warn": "warning"}
 _EXPECT = "show the error that comes instead of failing; fail if none comes"
@@ -135,6 +135,7 @@ def _vm() -> Options:
         "  pause, resume   stop and go on\n"
         "  kernel RELEASE  replace it by one that runs another kernel\n"
         "  log             all its kernel has logged, the boot included\n"
+        "  panel           show it live: state, modules, log, memory, a command line and a terminal\n"
         "  stop            end it; the next magic makes a new one",
         "  %vm reset",
     )

@@ -124,7 +124,7 @@ class Feed:
             }
             for row in (self.glance.modules if self.glance and alive else ())
         ]
-        return {"see": "modules", "rows": rows}
+        return {"see": "modules", "rows": rows, "alive": alive}
 
     def _built(self) -> Message:
         modules = self.subject.modules

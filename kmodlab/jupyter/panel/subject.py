@@ -67,4 +67,5 @@ class Subject:
 
 def _why_lost(vm: Machine) -> str:
     reason = vm._emulator.lost if vm._emulator else ""
-    return str(lost_error("hung" if vm._silent else reason or "killed"))
+    words = str(lost_error("hung" if vm._silent else reason or "killed"))
+    return words.partition(": ")[2].partition(";")[0]

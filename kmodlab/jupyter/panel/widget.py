@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import weakref
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from kmodlab.jupyter.panel.still import still
 from kmodlab.jupyter.panel.subject import Subject
 from kmodlab.machine.machine import Machine
 
-__all__ = ["Panel", "panel_of"]
+__all__ = ["Panel", "close_panels", "panel_of"]
 
 _PAGE = Path(__file__).with_name("page")
 _PARTS = ("dom", "machine", "modules", "plot", "log", "commands", "terminal", "panel")
@@ -68,7 +67,7 @@ def _library() -> tuple[Message, list[bytes]]:
     return {"see": "library"}, [(_PAGE / "vendor" / name).read_bytes() for name in _TERMINAL]
 
 
-_panels: weakref.WeakKeyDictionary[Lab, dict[int, Panel]] = weakref.WeakKeyDictionary()
+_panels: dict[Lab, dict[int, Panel]] = {}
 
 
 def panel_of(lab: Lab, only: Machine | None = None) -> Panel:
@@ -78,3 +77,9 @@ def panel_of(lab: Lab, only: Machine | None = None) -> Panel:
     if key not in made or made[key].comm is None:
         made[key] = Panel(Subject(lab, only))
     return made[key]
+
+
+def close_panels(lab: Lab) -> None:
+    """End all panels of a notebook."""
+    for made in _panels.pop(lab, {}).values():
+        made.close()

@@ -11,6 +11,7 @@ const STATES = {
 
 function makeMachine(send) {
   const state = make("strong", { class: "state" });
+  const why = make("span", { class: "why" });
   const light = make("span", { class: "light", "aria-hidden": "true" });
   const facts = make("dl", { class: "facts" });
   const fresh = make("button", { type: "button", class: "primary", onclick: () => act("fresh") });
@@ -25,7 +26,8 @@ function makeMachine(send) {
     "NMI",
   );
   const buttons = make("div", { class: "buttons", role: "group", "aria-label": "Machine" }, fresh, pause, nmi);
-  const node = make("div", { class: "head" }, make("div", { class: "who" }, light, state, facts), buttons);
+  const node = make("div", { class: "head" }, make("div", { class: "who" }, light,
+    make("div", { class: "what" }, state, why), facts), buttons);
   const shown = new Map();
   let last = {};
 
@@ -60,6 +62,7 @@ function makeMachine(send) {
     const silent = machine.silent && machine.state === "running";
     node.dataset.state = silent ? "silent" : machine.state;
     setText(state, silent ? "Not answering" : STATES[machine.state] || machine.state);
+    setText(why, silent ? "The guest has not answered for two seconds" : machine.reason);
     fact("kernel", machine.kernel);
     fact("accelerator", machine.accelerator);
     fact("processors", String(machine.cpus));

@@ -10,7 +10,9 @@ function makeLoaded(send) {
   const rest = make("details", {}, summary, theirs.node);
   const { node, heading } = section("Loaded modules", "loaded", none, ours.node, rest);
 
-  function show({ rows }) {
+  function show({ rows, alive }) {
+    setText(none, alive ? "None of your own." : "The machine does not run.");
+    rest.hidden = !alive;
     const mine = rows.filter((row) => row.ours);
     const others = rows.filter((row) => !row.ours);
     const hadFocus = node.contains(document.activeElement);
