@@ -36,6 +36,9 @@ _PLACES = ("arch/{arch}/include", "arch/{arch}/include/generated", "include", "a
 _UNWANTED = ("dt-bindings/",)
 """Numbers for device trees: a tenth of all names, and none for a module."""
 
+_WRAPPED = "_noprof"
+"""Since 6.10 ``kmalloc`` and its like are macros around functions with this ending, which have the prototype."""
+
 _SCHEMA = """
 create table files (id integer primary key, path text, shown text, header text, users integer);
 create table names (name text, kind text, file integer, line integer, end integer, doc integer);
@@ -115,18 +118,18 @@ class Reference:
         """
         with self._open() as index:
             rows = index.execute(
-                "select kind, line, end, doc, path, shown, header, users, file from names join files on file = id"
-                " where name = ?",
-                (name,),
+                "select name, kind, line, end, doc, path, shown, header, users, file from names join files on file = id"
+                " where name in (?, ?)",
+                (name, name + _WRAPPED),
             ).fetchall()
         visible = _visible(self.path, frozenset(included))
 
         def worth(row: Sequence[object]) -> tuple[object, ...]:
-            kind, _, _, doc, _, shown, _, users, file = row
-            depth = str(shown).count("/")
-            return (file not in visible, not users, kind == "variable", not doc, _WORTH.index(kind), depth, shown)
+            name_there, kind, _, _, doc, _, shown, _, users, file = row
+            likely = (file in visible, bool(users), kind != "variable", name_there != name, bool(doc))
+            return (*(not fact for fact in likely), _WORTH.index(kind), str(shown).count("/"), shown)
 
-        return tuple(_excerpt(name, *row[:7]) for row in sorted(rows, key=worth))
+        return tuple(_excerpt(*row[:8]) for row in sorted(rows, key=worth))
 
     def names(self, prefix: str, *, included: Iterable[str] | None = None, most: int = 200) -> dict[str, Kind]:
         """Return the names that begin with a word, sorted, and what they are.
