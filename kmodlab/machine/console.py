@@ -65,6 +65,11 @@ class Console:
                 records.append(self._notice(f"{missing} lines are left out here"))
             return records + list(self._tail)[max(0, mark - first_of_tail) :]
 
+    def news(self, mark: int) -> tuple[list[KmsgRecord], int]:
+        """Return what `since` does, and the mark from which to ask for what comes after it."""
+        with self._lock:
+            return self.since(mark), self._count
+
     def text(self) -> str:
         """Return everything printed so far that has not been given back, as it came."""
         size = os.fstat(self._fd).st_size
