@@ -68,7 +68,8 @@ class Step:
             return f"{self.done:.0f} %"
         show = size_text if self.unit == "B" else (lambda count: f"{count:.0f} {self.unit}")
         if self.total:
-            return f"{show(min(self.done, self.total))} of {show(self.total)}"
+            done = min(self.done, self.total)
+            return f"{show(done) if self.unit == 'B' else f'{done:.0f}'} of {show(self.total)}"
         return show(self.done) if self.done else ""
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import matplotlib
@@ -60,7 +61,8 @@ def dependencies(
         graph = graph.around(*new)
     title = _finding(graph, [name.replace("-", "_") for name in names])
     if was is not None:
-        title = f"{_arrived(graph, [name for name in new if name in {node.name for node in graph.nodes}])}; {title}"
+        arrived = _arrived(graph, [node.name for node in graph.nodes if node.name in new])
+        title = f"{arrived}; {re.sub(rf'^{re.escape(arrived.split()[0])} leans', 'it leans', title)}"
     nodes = [Node(node.name, _small_words(node, was or {}), "O" in node.taints) for node in graph.nodes]
     arrows = [_arrow(edge) for edge in graph.edges]
     looks = {node.name: _look(node, style, new=node.name in new) for node in graph.nodes}

@@ -75,6 +75,9 @@ def test_how_far_it_is_in_words() -> None:
     now.reach(200e6)
     assert str(now) == "85 MB of 85 MB"
     assert str(Step("x", None, "B")) == ""
+    cells = Step("x", 45, "cells")
+    cells.reach(38)
+    assert str(cells) == "38 of 45 cells"
     percent = Step("x", 100, "%")
     percent.reach(12.3)
     assert str(percent) == "12 %"
