@@ -47,8 +47,9 @@ def chromium() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        # Its own sandbox does not start for root or in a container; it sees nobody's pages but ours.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        # Its own sandbox does not start for root, and a container's /dev/shm is small; it sees nobody's pages but ours.
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
 

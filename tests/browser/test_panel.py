@@ -140,6 +140,12 @@ def test_it_lives_while_a_cell_runs_and_a_reload_loses_nothing(
     button(panel, "Fresh machine").click()
     jupyter.wait_until_run()
     assert len(jupyter.errors()) == 1, "its machine has gone"
+    panel.get_by_role("status").get_by_text("This is a fresh machine").wait_for()
+    panel.get_by_role("tab", name="Terminal").click()
+    button(panel, "Open a terminal").click()
+    panel.locator(".xterm-rows").get_by_text("#").first.wait_for()
+    page.keyboard.type("echo $((6*7))\n")
+    panel.locator(".xterm-rows").get_by_text("42", exact=True).wait_for()
 
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
     jupyter.reload()
@@ -150,6 +156,9 @@ def test_it_lives_while_a_cell_runs_and_a_reload_loses_nothing(
     command.press("ArrowUp")
     assert command.input_value().startswith("echo while busy")
     assert "again" in run(panel, "echo again").inner_text()
+    panel.get_by_role("tab", name="Terminal").click()
+    panel.locator(".xterm-rows").get_by_text("42", exact=True).wait_for()
+    button(panel, "Close the terminal").wait_for()
 
 
 def test_the_keyboard_is_enough_and_everybody_can_read_it(

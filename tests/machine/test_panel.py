@@ -103,8 +103,12 @@ def test_a_terminal_is_typed_into_and_ends_with_its_machine(page: Page) -> None:
     page.say("size", lines=30, columns=100)
     page.say("type", text="until stty size | grep '30 1'00; do sleep .1; done\n")
     page.until(lambda: b"30 100" in page.screen)
-    page.controller.feed.subject.machine().reset()
+    vm = page.controller.feed.subject.machine()
+    vm.reset()
     page.until(lambda: page.last("terminal")["state"] == "closed")
+    vm.pause()
+    page.say("open", lines=24, columns=80)
+    page.until(lambda: page.last("terminal")["end"] == "There is no machine that runs.")
 
 
 def test_a_flood_in_the_terminal_is_bounded(page: Page) -> None:

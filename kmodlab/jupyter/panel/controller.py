@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kmodlab.errors import KmodlabError
 from kmodlab.jupyter.panel.actions import act
 from kmodlab.jupyter.panel.commands import Commands
 from kmodlab.jupyter.panel.feed import Feed, Message
@@ -139,7 +138,7 @@ class Controller:
                 self._stir.set()
                 return self.commands.run(str(message.get("line", "")))
             if verb == "open":
-                return self._open(message)
+                return self._terminal.open(*_size(message))
             self._answer(verb, message, *act(self._subject, verb, message))
         except Exception as error:  # a thread's own death would leave the page waiting for ever
             self._answer(verb, message, False, f"{type(error).__name__}: {error}")
@@ -149,12 +148,6 @@ class Controller:
             self.feed.glancer.hurry()
             self._stir.set()
         return None
-
-    def _open(self, message: dict[str, Any]) -> None:
-        try:
-            self._terminal.open(*_size(message))
-        except KmodlabError as error:
-            self._answer("open", message, False, str(error))
 
     def _answer(self, verb: str, message: dict[str, Any], went_well: bool, text: str) -> None:
         answer = {"see": "answer", "verb": verb, "name": message.get("name", ""), "ok": went_well, "text": text}

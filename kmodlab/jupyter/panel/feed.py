@@ -79,7 +79,7 @@ class Feed:
                 self.log.remark("A fresh machine")
             self._console, self._mark, self.glance = vm._console, vm._log_start, None
             self.glancer.hurry()
-        records, self._mark = vm.dmesg(since=self._mark), vm.log_mark()
+        records, self._mark = self._console.news(self._mark)
         self.log.add(records)
         return bool(records)
 

@@ -107,7 +107,8 @@ class Glancer:
 
     def _ask(self, vm: Machine) -> None:
         session = vm._session
-        if session is not None:
+        # Who merely looks must not wake a machine that stands still because nobody talks to it.
+        if session is not None and not vm.dozing:
             self._due, self._last = False, time.monotonic()
             work = session.channel.task(["@snapshot", *_PATHS], cwd="/", timeout=_PATIENCE)
             self._asked = asyncio.run_coroutine_threadsafe(work, aio.loop())

@@ -12,6 +12,7 @@ from kmodlab import aio
 from kmodlab.errors import KmodlabError
 from kmodlab.guest.terminal import Terminal
 from kmodlab.jupyter.panel.subject import Subject
+from kmodlab.machine.state import State
 
 __all__ = ["TerminalHost"]
 
@@ -44,20 +45,19 @@ class TerminalHost:
     # -- From any thread --------------------------------------------------------------------------------------------
 
     def open(self, lines: int, columns: int) -> None:
-        """Start a shell, unless one runs already.
-
-        Raises:
-            MachineStateError, MachineLost: there is no machine that runs.
-        """
+        """Start a shell, unless one runs already."""
         if self._running and not self._running.done():
             return
-        vm = self._subject.machine()
-        with vm._talking() as session:
-            self._shown.clear()
-            self._terminal = Terminal(session.channel, self._print)
-            self._tell("open")
-            work = self._run(self._terminal, lines, columns)
-            self._running = asyncio.run_coroutine_threadsafe(work, aio.loop())
+        vm = self._subject.current
+        session = vm._session if vm and vm.state is State.RUNNING else None
+        if session is None:
+            self._tell("closed", "There is no machine that runs.")
+            return
+        self._shown.clear()
+        self._terminal = Terminal(session.channel, self._print)
+        self._tell("open")
+        work = self._run(self._terminal, lines, columns)
+        self._running = asyncio.run_coroutine_threadsafe(work, aio.loop())
 
     def type(self, text: str) -> None:
         """Hand the shell what the reader has typed."""

@@ -28,7 +28,7 @@ class Panel(anywidget.AnyWidget):
     """The live panel of a machine; see `kmodlab.panel`."""
 
     _esm = "\n".join((_PAGE / f"{part}.js").read_text() for part in _PARTS)
-    _css = (_PAGE / "panel.css").read_text()
+    _css = "\n".join((_PAGE / f"{part}.css").read_text() for part in ("panel", "parts", "shells"))
 
     def __init__(self, subject: Subject) -> None:
         super().__init__()
