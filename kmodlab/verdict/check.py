@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from kmodlab.verdict.trial import try_artifact
 __all__ = ["Check", "Checked", "check_module"]
 
 ROUNDS = 5
+_SHOWN = 10  # complaints of one kind, on a terminal
 _TOLD = {"leaks": "leaked", "trust": "distrust", "kernel-log": "warned"}
 _INJECTION = ("CONFIG_FAULT_INJECTION", "CONFIG_FAILSLAB", "CONFIG_FAULT_INJECTION_DEBUG_FS")
 
@@ -100,16 +101,24 @@ class Checked:
     def __str__(self) -> str:
         """Return it for a terminal: one line a check, the verdict in full where it is not clean."""
         several = len({check.kernel for check in self.checks}) > 1
-        lines = []
+        kinds: dict[tuple[str, str], list[Check]] = {}
         for check in self.checks:
-            place = f"{check.file}:{check.line}: " if check.line else ""
-            kernel = f" ({check.kernel})" if several else ""
-            lines.append(f"{'ok    ' if check.passed else 'FAILED'} {check.name}{kernel}: {place}{check.message}")
+            kinds.setdefault((check.name, f" ({check.kernel})" if several else ""), []).append(check)
+        lines = [line for (name, kernel), checks in kinds.items() for line in _lines(f"{name}{kernel}", checks)]
         lines += [f"-      {name}: not run: {why}" for name, why in self.not_run]
         lines += [f"\n{verdict}" for verdict in self.verdicts if verdict.verdict != "clean"]
-        failed = sum(not check.passed for check in self.checks)
-        end = f"{failed} of {len(self.checks)} checks failed" if failed else f"all {len(self.checks)} checks passed"
+        failed = sum(not all(check.passed for check in checks) for checks in kinds.values())
+        end = f"{failed} of {len(kinds)} checks failed" if failed else f"all {len(kinds)} checks passed"
         return "\n".join([*lines, f"\n{self.module}: {self.verdict}; {end} in {self.seconds:.0f} s"])
+
+
+def _lines(name: str, checks: Sequence[Check]) -> Iterator[str]:
+    """What one check found, for a terminal; of a great many complaints the first."""
+    for check in checks[:_SHOWN]:
+        place = f"{check.file}:{check.line}: " if check.line else ""
+        yield f"{'ok    ' if check.passed else 'FAILED'} {name}: {place}{check.message}"
+    if len(checks) > _SHOWN:
+        yield f"       {name}: and {len(checks) - _SHOWN} more; --json lists them all"
 
 
 class _Report:

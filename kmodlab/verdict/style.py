@@ -25,11 +25,12 @@ _SCRIPT = "checkpatch.pl"
 _FILES = (_SCRIPT, "spelling.txt", "const_structs.checkpatch")
 _IN = "module/"
 _LARGEST = 4 << 20
+_OBJECT = re.compile(r"[\w./+-]+(?=\.o\b)")
 _LINE = re.compile(r"^(?P<file>[^\s:]+):(?P<line>\d+): (?P<severity>ERROR|WARNING|CHECK):\s*(?P<message>.*)$")
 
 
 def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
-    """Return what ``checkpatch.pl --no-tree --strict`` says of the C files of a module.
+    """Return what ``checkpatch.pl --no-tree --strict`` says of the C files that a module is made of.
 
     Raises:
         HostSetupError: the script, or the Perl that it needs, is not at hand; the message says what to install.
@@ -37,7 +38,7 @@ def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
     """
     folder = _folder(kernel)
     # In a folder: it takes what begins as the bare name of a file does (scribble.changed) for that name.
-    files = {f"{_IN}{name}": data for name, data in code.files.items() if name.endswith((".c", ".h"))}
+    files = {f"{_IN}{name}": code.files[name] for name in _parts(code)}
     job = Job(
         "check the style",
         ("perl", f"/checkpatch/{_SCRIPT}", "--no-tree", "--strict", "--terse", "--no-summary", "-f", *files),
@@ -52,6 +53,19 @@ def checkpatch(code: ModuleSource, kernel: KernelBuild) -> list[Diagnostic]:
         said = (done.output.strip().splitlines() or ["it says nothing"])[0]
         raise HostSetupError(f"run {_SCRIPT}: {said}; it needs all of Perl: apt-get install perl")
     return found
+
+
+def _parts(code: ModuleSource) -> list[str]:
+    """The C files of a module: those whose objects its Kbuild names, and the headers beside them.
+
+    A folder may hold programs as well, which are not the kernel's business. If the Kbuild does not tell, all are meant.
+    """
+    described = code.files.get("Kbuild", code.files.get("Makefile", b"")).decode(errors="replace")
+    objects = {word.lstrip("./") for word in _OBJECT.findall(described)}
+    sources = [name for name in code.files if name.endswith(".c")]
+    named = [name for name in sources if name.removesuffix(".c") in objects] or sources
+    folders = {name.rpartition("/")[0] for name in named}
+    return [*named, *(name for name in code.files if name.endswith(".h") and name.rpartition("/")[0] in folders)]
 
 
 def _diagnostics(output: str, code: ModuleSource) -> Iterator[Diagnostic]:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from html import escape
 
@@ -39,9 +40,14 @@ def text(verdict: Verdict) -> str:
     if len(verdict.leaks) > 1:
         parts.append("left behind:\n" + "\n".join(f"    {leak.what}" for leak in verdict.leaks[:10]))
     if verdict.findings:
-        parts.append("also:\n" + "\n".join(_finding(finding) for finding in verdict.findings[:10]))
+        also = Counter(map(_finding, verdict.findings))
+        parts.append("also:\n" + "\n".join(_often(words, count) for words, count in list(also.items())[:10]))
     parts += [*_execs(verdict), *_log(verdict), _footer(verdict)]
     return "\n\n".join(parts)
+
+
+def _often(words: str, count: int) -> str:
+    return words if count == 1 else f"{words} ({count} times)"
 
 
 def _wrapped(words: str, indent: str = "") -> str:
