@@ -32,6 +32,8 @@ class Settings:
         boot_timeout: seconds a cold boot may take (``KMODLAB_BOOT_TIMEOUT``).
         command_timeout: seconds a guest command may take unless it says otherwise (``KMODLAB_COMMAND_TIMEOUT``).
         build_timeout: seconds a build may take (``KMODLAB_BUILD_TIMEOUT``).
+        idle: seconds after which a machine that nobody talks to is stopped, until somebody does; 0: never
+            (``KMODLAB_IDLE``).
         pool: spare machines that a process keeps ready, at most; 0: none (``KMODLAB_POOL``).
     """
 
@@ -43,6 +45,7 @@ class Settings:
     boot_timeout: float = 180.0
     command_timeout: float = 60.0
     build_timeout: float = 120.0
+    idle: float = 600.0
     pool: int = 2
 
 

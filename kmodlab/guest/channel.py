@@ -88,11 +88,18 @@ class _Task:
 
 
 class Channel:
-    """The connection to one agent. Call `hello` first; afterwards any number of `task` calls may run at once."""
+    """The connection to one agent. Call `hello` first; afterwards any number of `task` calls may run at once.
+
+    Attributes:
+        spoken: when the host last asked something of the agent, on the clock of `time.monotonic`.
+        before_word: called in the event loop before it asks something.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         """Take over a connected stream socket whose other end is the guest's port."""
         sock.setblocking(False)
+        self.spoken = time.monotonic()
+        self.before_word: Callable[[], object] | None = None
         self._sock = sock
         self._transport: asyncio.Transport | None = None
         self._parser = FrameParser()
@@ -109,6 +116,11 @@ class Channel:
     def closed(self) -> bool:
         """Whether the connection has ended, from whichever side."""
         return self._lost is not None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs."""
+        return bool(self._tasks)
 
     async def hello(self, timeout: float = 10.0) -> None:
         """Introduce this host to the agent, which drops what an earlier host had started.
@@ -177,6 +189,7 @@ class Channel:
         frame = encode_start(number, argv, cwd, env or {}, max(1, round(timeout * 1000)) if timeout else 0)
         task = _Task(number, limit, on_output, keep, asyncio.get_running_loop().create_future())
         start = time.monotonic()
+        self._word()
         self._send(frame)
         self._tasks[task.id] = task
         feeder = asyncio.ensure_future(self._feed(task, stdin))
@@ -219,6 +232,7 @@ class Channel:
             MachineLost: nothing at all came from the agent within the time (5 seconds if not given).
         """
         patience = _SILENCE if timeout is None else timeout
+        self._word()
         start = time.monotonic()
         self._send(encode(Type.PING, 0, b"ping"))
         while self._heard < start:
@@ -234,6 +248,11 @@ class Channel:
             self._transport.abort()
         else:
             self._sock.close()
+
+    def _word(self) -> None:
+        self.spoken = time.monotonic()
+        if self.before_word:
+            self.before_word()
 
     def _next_id(self) -> int:
         """A number that nobody can guess: whoever in the guest writes to the port blindly then hits no task."""

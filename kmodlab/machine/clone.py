@@ -21,6 +21,7 @@ from kmodlab.guest.channel import OUTPUT_LIMIT
 from kmodlab.guest.session import CommandResult, Session, argv_of, late_error, short_words
 from kmodlab.machine import provision
 from kmodlab.machine.console import Console
+from kmodlab.machine.doze import Doze
 from kmodlab.machine.emulator import Emulator, lost_error
 from kmodlab.machine.fresh import Fresh
 from kmodlab.machine.hang import Watched, watch
@@ -120,6 +121,7 @@ class Clone:
         if spare is None:
             await fresh.begin()
         spares.note_start(template)
+        Doze(self, fresh.emulator, fresh.session.channel)
 
     def reset(self) -> Self:
         """Replace the machine by a fresh one; nothing of the last survives. Works in every state."""
@@ -162,6 +164,11 @@ class Clone:
         if self._state in {State.RUNNING, State.PAUSED} and self._emulator and self._emulator.lost:
             self._state = State.LOST
         return self._state
+
+    @property
+    def dozing(self) -> bool:
+        """Whether it stands still because nobody talks to it; it runs on at the next word."""
+        return self._emulator is not None and self._emulator.dozing
 
     @property
     def kernel(self) -> KernelBuild:

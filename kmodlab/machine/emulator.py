@@ -48,6 +48,7 @@ class Emulator:
     Attributes:
         console: what the guest prints.
         agent: our end of the agent's channel, until someone takes it over.
+        dozing: it stands still because nobody talks to it.
         lost: why the machine is no longer of use (``panic``, ``killed``, ``ended``), or None.
     """
 
@@ -55,6 +56,7 @@ class Emulator:
         self.hardware = hardware
         self.console = Console()
         self.lost: str | None = None
+        self.dozing = False
         self.agent, self._agent_of_qemu = socket.socketpair()
         self._monitor, self._monitor_of_qemu = socket.socketpair()
         self._qmp = QMPClient("kmodlab")
@@ -130,14 +132,24 @@ class Emulator:
 
     async def pause(self) -> None:
         """Stop the guest's processors."""
+        self.dozing = False
         await self._execute("stop")
+
+    async def doze(self) -> None:
+        """Stop the guest's processors until something is asked of it; see `kmodlab.machine.doze`."""
+        self.dozing = True
+        with contextlib.suppress(MachineLost):
+            await self._execute("stop")
 
     async def resume(self) -> None:
         """Let the guest's processors run again."""
+        self.dozing = False
         await self._execute("cont")
 
     async def inject_nmi(self) -> None:
         """Send the guest a non-maskable interrupt."""
+        if self.dozing:
+            await self.resume()
         await self._execute("inject-nmi")
 
     async def monitor(self, line: str) -> str:

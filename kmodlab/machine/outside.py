@@ -92,12 +92,13 @@ async def look(emulator: Emulator, kernel: KernelBuild, symbols: dict[str, int])
         MachineError: the memory cannot be read there.
     """
     layout = _layout(kernel)
+    go_on = emulator.doze if emulator.dozing else emulator.resume
     await emulator.pause()
     try:
         modules, whole = await _walk(emulator, symbols["modules"], layout)
         taint = Taint((await _read(emulator, symbols["tainted_mask"], 1))[0])
     finally:
-        await emulator.resume()
+        await go_on()
     return Outside(tuple(name for name, _ in modules), tuple(state for _, state in modules), taint, whole)
 
 

@@ -33,7 +33,6 @@ class Architecture:
             frozen machine would be refused by the next.
         cpu: the CPU model for each accelerator.
         console: the kernel's name for the first serial port.
-        devices: what only this architecture has.
     """
 
     name: str
@@ -41,7 +40,6 @@ class Architecture:
     machine: str
     cpu: dict[str, str]
     console: str
-    devices: tuple[str, ...]
 
 
 ARCHITECTURES = {
@@ -51,8 +49,6 @@ ARCHITECTURES = {
         machine="pc-q35-7.2",
         cpu={"tcg": "max", "kvm": "host"},
         console="ttyS0",
-        # vmgenid tells the kernel of a clone that it is one, so that it reseeds its random numbers.
-        devices=("-device", "vmgenid,guid=auto"),
     ),
 }
 
@@ -146,7 +142,7 @@ def command_line(hardware: Hardware, fds: Descriptors, boot: Boot | None) -> tup
         # A network card on a hub with nothing else on it: the guest has an interface, and no way out.
         *("-netdev", "hubport,id=net,hubid=0", "-device", f"virtio-net-pci,netdev=net,romfile=,mac={TEMPLATE_MAC}"),
         *("-device", "edu"),
-        *arch.devices,
+        # No vmgenid: the agent reseeds a clone's random numbers itself, and the kernel's way there is a long one.
         # A panic is told to us as an event; the machine then stays as it is until its console has been read.
         *("-device", "pvpanic-pci", "-no-reboot", "-action", "panic=none,reboot=shutdown,shutdown=pause"),
         *(_boot(boot) if boot else ("-incoming", "defer")),

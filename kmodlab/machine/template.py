@@ -133,8 +133,9 @@ def find_template(kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardwar
     if binary is None:
         raise HostSetupError("find QEMU: not installed; run ./lab setup, or apt-get install qemu-system-x86")
     build = binary.stat()
-    inputs = [_FORM, asdict(hardware), image.key, boot_arguments(hardware), _WARM_UP]
-    inputs += [qemu.architecture(hardware.arch).machine, build.st_size, build.st_mtime_ns]
+    devices = qemu.command_line(hardware, qemu.Descriptors(0, 0, 0, 0, 0, 0), None)
+    inputs = [_FORM, asdict(hardware), image.key, boot_arguments(hardware), _WARM_UP, devices]
+    inputs += [build.st_size, build.st_mtime_ns]
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
     name = f"{kernel.release}_{hardware.accelerator}_{hardware.cpus}cpu_{hardware.memory}M_{digest}"
     return Template(settings().cache / "templates" / name, hardware, kernel, image)
