@@ -17,6 +17,9 @@ Kind = Literal["text", "number", "bytes", "address", "code"]
 _SHOWN = 400
 """Rows beyond this many are left out of the middle of a table; ``to_dicts()`` and the sequence itself hold all."""
 
+_HIGH, _WIDE = 12, 4
+"""Rows and columns beyond which a table may not fit its place."""
+
 _TABLE = "border-collapse:collapse;margin:.4em 0;color:inherit;font-size:inherit;width:auto"
 _BORDER = "var(--jp-border-color2, rgba(128,128,128,.35))"
 _CAPTION = "caption-side:top;text-align:left;padding:.2em 0;font-weight:600;color:inherit"
@@ -194,7 +197,10 @@ class Rows(tuple[T, ...]):
         return "".join(self._html())
 
     def _html(self) -> Iterator[str]:
-        yield f'<div style="overflow:auto;max-height:32em"><table style="{_TABLE}">'
+        # What may have to be scrolled must be reachable without a mouse.
+        large = len(self) > _HIGH or len(self.columns) > _WIDE
+        reach = f' tabindex="0" role="region" aria-label="{escape(self.caption or "table")}"' if large else ""
+        yield f'<div{reach} style="overflow:auto;max-height:32em"><table style="{_TABLE}">'
         if self.caption:
             yield f'<caption style="{_CAPTION}">{escape(self.caption)}</caption>'
         yield "<thead><tr>"
