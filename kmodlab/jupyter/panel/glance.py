@@ -23,7 +23,7 @@ __all__ = ["Glance", "Glancer"]
 _PATHS = ("/proc/modules", "/proc/meminfo", "/proc/uptime", "/proc/sys/kernel/tainted")
 _PATIENCE = 5.0  # seconds in which a guest answers; one that hangs is asked again
 _AT_LEAST = 0.5  # seconds between two looks
-_AT_MOST = 6.0
+_AT_MOST = (6.0, 60.0)  # and at most, of one that has just done something, and of one that rests
 _BUSY = {"kvm": 0.002, "tcg": 0.012}
 """Seconds of processor between two beats from which on a guest has done more than tick: by accelerator, since a clock
 tick costs more where processors are emulated."""
@@ -70,7 +70,7 @@ class Glancer:
     """Asks a guest when it seems to have done something, by the host's own account of its processors.
 
     An idle guest costs next to nothing this way: its processors' time is read off the host's ``/proc``, and the guest
-    itself is asked every six seconds.
+    itself is asked after six seconds, and then ever more rarely.
 
     Attributes:
         silent: the last question was not answered in time.
@@ -82,6 +82,7 @@ class Glancer:
         self._last = 0.0
         self._busy = 0.0
         self._due = True
+        self._rest = _AT_MOST[0]
 
     def beat(self, vm: Machine, *, stirred: bool) -> Glance | None:
         """Return what the guest has answered since the last beat; ask it if there may be news.
@@ -95,9 +96,11 @@ class Glancer:
         # A question of ours costs something too, which is no news.
         grown = busy - self._busy > _BUSY.get(vm.accelerator, 0.012) * (1 if at_rest else 4)
         self._busy = busy
-        self._due |= stirred or grown
+        if stirred or grown:
+            self._due, self._rest = True, _AT_MOST[0]
         age = time.monotonic() - self._last
-        if self._asked is None and ((self._due and age > _AT_LEAST) or age > _AT_MOST):
+        if self._asked is None and ((self._due and age > _AT_LEAST) or age > self._rest):
+            self._rest = min(self._rest * (1 if self._due else 2), _AT_MOST[1])
             self._ask(vm)
         return answer
 
