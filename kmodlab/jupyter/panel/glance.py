@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 from kmodlab import aio
 from kmodlab.errors import KmodlabError
-from kmodlab.guest.channel import TaskResult
+from kmodlab.guest.channel import Channel, TaskResult
 from kmodlab.guest.session import parse_snapshot
 from kmodlab.machine.machine import Machine
 from kmodlab.machine.pulse import threads
@@ -18,7 +20,7 @@ from kmodlab.records.memory import MemorySnapshot
 from kmodlab.records.modules import LoadedModule, parse_modules
 from kmodlab.records.taint import parse_taint
 
-__all__ = ["Glance", "Glancer"]
+__all__ = ["Glance", "Glancer", "glance_now"]
 
 _PATHS = ("/proc/modules", "/proc/meminfo", "/proc/uptime", "/proc/sys/kernel/tainted")
 _PATIENCE = 5.0  # seconds in which a guest answers; one that hangs is asked again
@@ -64,6 +66,20 @@ class Glance:
         total = memory["MemTotal"]
         rows = tuple(parse_modules(text["/proc/modules"]))
         return cls(time.monotonic(), rows, total - memory["MemAvailable"], total, uptime, taints)
+
+
+def glance_now(vm: Machine) -> Glance | None:
+    """Return what a running guest says of itself, or None if it does not answer at once."""
+    if vm._session is None:
+        return None
+    try:
+        return Glance.of(aio.call(_question(vm._session.channel), timeout=2))
+    except (KmodlabError, TimeoutError, LookupError, ValueError):
+        return None
+
+
+def _question(channel: Channel) -> Coroutine[Any, Any, TaskResult]:
+    return channel.task(["@snapshot", *_PATHS], cwd="/", timeout=_PATIENCE)
 
 
 class Glancer:
@@ -113,8 +129,7 @@ class Glancer:
         # Who merely looks must not wake a machine that stands still because nobody talks to it.
         if session is not None and not vm.dozing:
             self._due, self._last = False, time.monotonic()
-            work = session.channel.task(["@snapshot", *_PATHS], cwd="/", timeout=_PATIENCE)
-            self._asked = asyncio.run_coroutine_threadsafe(work, aio.loop())
+            self._asked = asyncio.run_coroutine_threadsafe(_question(session.channel), aio.loop())
 
     def _answer(self) -> Glance | None:
         if self._asked is None:

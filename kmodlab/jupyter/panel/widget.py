@@ -56,7 +56,7 @@ class Panel(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, *metadata = bundle if isinstance(bundle, tuple) else (bundle,)
-        view = still(self._subject, self._controller.feed)
+        view = still(self._subject)
         data = {**data, "text/html": view.html, "text/plain": view.text}
         return (data, *metadata) if metadata else data
 
