@@ -15,6 +15,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from kmodlab.build.cache import Store
@@ -103,6 +104,7 @@ def _own_archive(kernel: KernelBuild) -> Path | None:
     return next((path for path in source_archives(kernel) if path.name.startswith(f"linux-source-{version}.tar")), None)
 
 
+@lru_cache
 def _store(cache: Path) -> Store:
     return Store(cache / "reference", most=20)
 

@@ -219,6 +219,7 @@ def ensure_reference(kernel: KernelBuild, cache: Path) -> Reference:
     return found
 
 
+@lru_cache
 def _store(cache: Path) -> Store:
     return Store(cache / "reference", most=20)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from typing import Any, Literal, Self, SupportsIndex, TypeVar, overload
 
+from kmodlab.records.places import linked
+
 __all__ = ["Column", "Rows", "format_bytes"]
 
 T = TypeVar("T")
@@ -91,8 +93,8 @@ class Column:
         return str(value)
 
     def html(self, row: object) -> str:
-        """Return the content of the cell as escaped HTML; sizes carry the exact number of bytes as a title."""
-        text = escape(self.text(row))
+        """Return the content of the cell as escaped HTML: places in cells are links, sizes have the number of bytes as a title."""
+        text = linked(escape(self.text(row)))
         value = getattr(row, self.name, None)
         if self.kind == "bytes" and value is not None:
             return f'<span title="{value:,} bytes">{text}</span>'

@@ -398,7 +398,7 @@ def test_a_program_runs_in_the_machine(cell: Cell) -> None:
     assert value(cell("%guest ./ask")).stdout == "0x8004b703\n"
     error = failure(cell(f"%%program ask --headers scribble\n{text.replace(';', '', 1)}"))
     assert isinstance(error, CompileError)
-    assert error.diagnostics[0].line == 4  # of the cell
+    assert error.diagnostics[0].where.startswith("In[3]:4:")  # of the cell
     assert isinstance(value(cell("%%program -e ask\nint main(void) { return x; }")), CompileError)
 
 

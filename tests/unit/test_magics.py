@@ -17,9 +17,12 @@ from kmodlab.errors import CompileError, ModuleLoadError, UsageError
 from kmodlab.jupyter import display, verbs
 from kmodlab.jupyter.arguments import split_parameters
 from kmodlab.jupyter.completion import complete
+from kmodlab.jupyter.display import DIAGNOSTICS, view_of
 from kmodlab.jupyter.lab import Lab
 from kmodlab.jupyter.results import kernel_log
 from kmodlab.records.kmsg import KmsgRecord, parse_console
+from kmodlab.records.places import linked
+from kmodlab.records.table import Rows
 
 Cell = Callable[[str], tuple[ExecutionResult, CapturedIO]]
 
@@ -171,14 +174,38 @@ def test_a_compile_error_is_shown_on_the_cells_own_lines_and_escaped(cell: Cell,
     assert result.error_in_exec is error
     (shown,) = captured.outputs
     html = shown.data["text/html"]
-    assert "In[3]:4:9" in html
+    assert '<a href="#In[3]:4:9">In[3]:4:9</a>' in html
     assert "&lt;here&gt;" in html
     assert "<here>" not in html
     assert "return x &amp; 1;\n      |        ^" in html
     assert "hint: declare x" in html
     assert "return x & 1;" in shown.data["text/plain"]
+    said = {"line": 4, "column": 9, "severity": "error", "message": "'x' undeclared <here>", "hint": "declare x"}
+    assert shown.data[DIAGNOSTICS] == [said]
     # The message itself is one line, since the rest of it stands above.
     assert captured.stdout.strip() == "CompileError: build x: In[3]:4:9: error: 'x' undeclared"
+
+
+def test_what_is_said_of_a_header_or_of_no_line_marks_no_line_of_the_cell() -> None:
+    elsewhere = Diagnostic("include/linux/slab.h", 4, 9, "error", "not here")
+    nowhere = Diagnostic("In[3]", None, None, "error", "no licence", tool="modpost")
+    view = view_of(CompileError("build x: no", diagnostics=[elsewhere, nowhere]))
+    assert "not here" in view.html
+    assert view.marks == ()
+    assert DIAGNOSTICS not in view._repr_mimebundle_()
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("at In[12]:3 in f", 'at <a href="#In[12]:3">In[12]:3</a> in f'),
+        ("In[1]:2:3: error", '<a href="#In[1]:2:3">In[1]:2:3</a>: error'),
+        ("hello.c:3 and In[4] and xIn[4]:5", "hello.c:3 and In[4] and xIn[4]:5"),
+    ],
+)
+def test_places_in_cells_are_links(text: str, html: str) -> None:
+    assert linked(text) == html
+    assert html in Rows([text])._repr_html_()
 
 
 def test_an_error_brings_the_kernels_words_and_a_plain_cell_too(cell: Cell, shell: InteractiveShell) -> None:
