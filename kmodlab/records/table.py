@@ -93,7 +93,7 @@ class Column:
         return str(value)
 
     def html(self, row: object) -> str:
-        """Return the content of the cell as escaped HTML: places in cells are links, sizes have the number of bytes as a title."""
+        """Return the content of the cell as escaped HTML, with links to places in cells and exact sizes as titles."""
         text = linked(escape(self.text(row)))
         value = getattr(row, self.name, None)
         if self.kind == "bytes" and value is not None:
