@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import commands
+import crowd
 import edits
 import grading
 import machines
@@ -28,6 +29,9 @@ MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "fresh_after_panic": machines.fresh_after_panic,
     "insmod": machines.insmod,
     "memory_per_machine": machines.memory_per_machine,
+    "crowd": crowd.crowd,
+    "stampede_30": crowd.stampede,
+    "learners_30_p95": crowd.learners,
     "grading": grading.grading,
     "import": commands.import_time,
     "panel": panel.panel,

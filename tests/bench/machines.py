@@ -33,6 +33,7 @@ __all__ = [
     "insmod",
     "memory_per_machine",
     "pooled_machine",
+    "private_megabytes",
 ]
 
 _CROWD = 20
@@ -160,7 +161,7 @@ def memory_per_machine() -> Iterator[Row]:
     try:
         for vm in machines:
             vm.start().insmod(hello)
-        sizes = [_private_megabytes(vm.pid) for vm in machines]
+        sizes = [private_megabytes(vm.pid) for vm in machines]
     finally:
         for vm in machines:
             vm.kill()
@@ -168,6 +169,7 @@ def memory_per_machine() -> Iterator[Row]:
     yield row("memory_per_machine", "MB", 45, [statistics.mean(sizes)], note=note)
 
 
-def _private_megabytes(pid: int | None) -> float:
+def private_megabytes(pid: int | None) -> float:
+    """Return the memory that a process shares with nobody (``/proc/PID/smaps_rollup``)."""
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Private_")) * 1024 / 1e6
