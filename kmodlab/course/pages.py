@@ -17,6 +17,15 @@ __all__ = ["texts_beside", "write_page", "write_text_page"]
 _LINK = re.compile(r'<a (?P<before>[^>]*?)href="(?P<target>[^":?#]+\.(?:ipynb|md))(?P<part>#[^"]*)?"(?P<after>[^>]*)>'
                    r"(?P<words>.*?)</a>", re.DOTALL)  # fmt: skip
 
+_PROMPT = re.compile(r'(?<=<div )class="[^"]*\bjp-InputPrompt\b[^"]*">In[^\[<]*\[(\d+)\]:')
+_LINE_OF_CELL = re.compile(r'(<a href="#In\[\d+\])[:\d]+')
+_COLOURS = {
+    "HighlightMagicsPreprocessor": {
+        "enabled": True,
+        "languages": {"%%kmod": "c", "%%program": "c", "%%guest": "bash"},
+    }
+}
+
 
 def texts_beside(notebooks: Sequence[Path]) -> list[Path]:
     """Return the Markdown files in the notebooks' folders, such as the glossary, each once."""
@@ -34,14 +43,20 @@ def write_page(notebook: nbformat.NotebookNode, page: Path, title: str, pages: C
             one of them leads to its page; a link to another file of these kinds becomes plain text.
     """
     from nbconvert import HTMLExporter
+    from traitlets.config import Config
 
-    exporter = HTMLExporter()  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(config=Config(_COLOURS))  # type: ignore[no-untyped-call]
     # These would be fetched from elsewhere by whoever reads the page.
     exporter.mathjax_url = exporter.require_js_url = exporter.jquery_url = ""
     body, _ = exporter.from_notebook_node(notebook, resources={"metadata": {"name": title}})
     part = page.with_suffix(".part")
-    part.write_text(_relinked(body, pages))
+    part.write_text(_with_places(_relinked(body, pages)))
     part.replace(page)
+
+
+def _with_places(body: str) -> str:
+    """A page on which a link to a place, such as ``#In[3]:12``, leads to its cell."""
+    return _LINE_OF_CELL.sub(r"\1", _PROMPT.sub(r'id="In[\1]" \g<0>', body))
 
 
 def write_text_page(text: Path, page: Path, pages: Collection[str]) -> None:

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
+from kmodlab.course.pages import write_page
 from kmodlab.errors import UsageError
 
 pytestmark = pytest.mark.notebook
@@ -67,6 +68,16 @@ def test_links_lead_from_page_to_page_and_nowhere_else(tmp_path: Path) -> None:
     assert 'id="Look"' in pages["next.html"]
     assert "not shown" not in pages["glossary.html"]
     assert 'href="glossary.html"' in write_index(results, tmp_path / "out").read_text()
+
+
+def test_on_a_page_c_is_coloured_as_c_and_a_place_leads_to_its_cell(tmp_path: Path) -> None:
+    said = nbformat.v4.new_output("display_data", {"text/html": '<a href="#In[7]:3:9">In[7]:3:9</a>'})
+    cell = nbformat.v4.new_code_cell("%%kmod x\nstatic int y;", execution_count=7, outputs=[said])
+    write_page(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "page.html", "page", [])
+    page = (tmp_path / "page.html").read_text()
+    assert '<span class="k">static</span>' in page
+    assert page.count('id="In[7]"') == 1
+    assert '<a href="#In[7]">In[7]:3:9</a>' in page
 
 
 def test_whoever_runs_notebooks_leaves_no_trace_in_a_learners_record(
