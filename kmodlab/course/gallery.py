@@ -69,6 +69,7 @@ def open_gallery(
             for one in _run(scope, names, now):
                 shown.append(one)
                 watch(one)
+            now.tell("Drawing")
         facts = (scope["vm"].kernel.release, scope["vm"].accelerator)
     finally:
         scope["vm"].kill()

@@ -33,6 +33,7 @@ from kmodlab.machine.stall import HANG_LIMIT
 from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
 from kmodlab.machine.trust import Expected, Suspicion, suspicions
+from kmodlab.progress import step
 from kmodlab.records.address_space import AddressSpace
 from kmodlab.records.anatomy import Anatomy, read_anatomy
 from kmodlab.records.dependencies import DependencyGraph
@@ -282,7 +283,8 @@ class Machine(Clone):
     def _ask_kernel(self, what: str, argv: Sequence[str], stdin: bytes = b"") -> tuple[LoadResult, str]:
         """Load or unload a module; return what the kernel said to it if nothing worse came, and what was printed."""
         before = self.log_mark()
-        watched = self._watch(argv, limit=self.patience * (1 - SEARCH), stdin=stdin)
+        with step(what):
+            watched = self._watch(argv, limit=self.patience * (1 - SEARCH), stdin=stdin)
         if watched.result is None:
             raise self._hang(what, watched, self.patience, before)
         self._raise_on_fault(what, before)

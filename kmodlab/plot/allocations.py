@@ -97,13 +97,15 @@ def _finding(ledger: Ledger) -> str:
     left, names = [row for row in ledger.lines if row.left], ", ".join(ledger.modules)
     most = max((point.bytes for point in ledger.timeline), default=0)
     whole = sum(row.left for row in left)
+    doubt = "" if ledger.exact else "; not exact"
     if not left:
-        return f"{names} gave back all that it took; it held {format_bytes(most)} at most"
+        return f"{names} gave back all that it took; it held {format_bytes(most)} at most{doubt}"
     if ledger.loaded:
-        return f"{names} held {format_bytes(most)} at most, and holds {format_bytes(whole)} still"
+        return f"{names} held {format_bytes(most)} at most, and holds {format_bytes(whole)} still{doubt}"
     if len(left) == 1:
-        return f"{left[0].name} took {format_bytes(whole)} that nobody gave back"
-    return f"{names} never gave back {format_bytes(whole)}, {format_bytes(left[0].left)} of it from {left[0].name}"
+        return f"{left[0].name} took {format_bytes(whole)} that nobody gave back{doubt}"
+    first = f"{format_bytes(left[0].left)} of it from {left[0].name}"
+    return f"{names} never gave back {format_bytes(whole)}, {first}{doubt}"
 
 
 def _end_words(row: LineTotal) -> str:

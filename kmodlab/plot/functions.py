@@ -77,11 +77,12 @@ def _end_words(row: FunctionTime) -> str:
 def _finding(trace: FunctionTrace) -> str:
     rows = trace.functions
     first, whole = rows[0], sum(row.own_us for row in rows)
+    late = "; the first calls were lost" if trace.lost else ""
     share = f"{100 * first.own_us / whole:.0f} %" if whole else "all"
     names = ", ".join(trace.modules)
     if len(rows) == 1:
-        return f"{first.name} is the one function of {names} that ran: {first.total} in {_times(first.calls)}"
-    return f"{share} of the {format_us(whole)} spent in {names} went in {first.name}, {_times(first.calls)}"
+        return f"{first.name} is the one function of {names} that ran: {first.total} in {_times(first.calls)}{late}"
+    return f"{share} of the {format_us(whole)} spent in {names} went in {first.name}, {_times(first.calls)}{late}"
 
 
 def _bars(ax: Axes, rows: Rows[FunctionTime], ends: Sequence[str], style: Theme) -> None:

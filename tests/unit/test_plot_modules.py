@@ -143,6 +143,7 @@ def test_what_a_line_holds_is_what_the_ledger_says() -> None:
     assert ax.get_title() == "leaky.c:40 took 3.5 kB that nobody gave back"
     assert max(ax.lines[0].get_ydata()) * 1024 == 4 * 900 + 1800  # all of the leak, and one of the others on top
     assert "still" in plot.allocations(ledger(3, 9, loaded=True)).get_title()
+    assert plot.allocations(replace(ledger(4), doubts=("some events were lost",))).get_title().endswith("not exact")
     kept = ledger(2, 3)
     assert plot.allocations(replace(kept, live=Rows())).get_title().startswith("leaky gave back all")
 
@@ -164,6 +165,7 @@ def test_the_time_of_the_functions_adds_up() -> None:
     ax = plot.functions(found)
     widths = sum(patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle))
     scale = 1000 if "milli" in ax.get_xlabel() else 1
+    assert "first calls were lost" in plot.functions(replace(found, lost=7)).get_title()
     assert widths * scale == pytest.approx(sum(row.us for row in found.functions))
 
 
