@@ -109,21 +109,21 @@ def course(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
 
 
-def whats(folder: Path) -> dict[str, str]:
+def became(folder: Path) -> dict[str, str]:
     return {change.path: change.what for change in update_copy(folder)}
 
 
 def test_an_update_takes_what_is_new_and_keeps_what_is_the_learners(course: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
-    assert set(whats(mine).values()) == {"new"}
-    assert whats(mine) == {}
+    assert set(became(mine).values()) == {"new"}
+    assert became(mine) == {}
     (mine / "notebooks" / "one.ipynb").write_text(json.dumps(notebook(("a", "1"), ("b", "my 2"))))
     (mine / "notebooks" / "two.md").write_text("my two\n")
     (mine / "notes.txt").write_text("mine\n")
     (course / "notebooks" / "one.ipynb").write_text(json.dumps(notebook(("a", "new 1"), ("b", "2"))))
     (course / "notebooks" / "two.md").write_text("newer two\n")
     (course / "notebooks" / "three.md").write_text("three\n")
-    assert whats(mine) == {
+    assert became(mine) == {
         "notebooks/one.ipynb": "merged",
         "notebooks/three.md": "new",
         "notebooks/two.md": "kept both",
@@ -132,7 +132,7 @@ def test_an_update_takes_what_is_new_and_keeps_what_is_the_learners(course: Path
     assert (mine / "notebooks" / "two.md").read_text() == "my two\n"
     assert (mine / "notebooks" / "two.new.md").read_text() == "newer two\n"
     assert (mine / "notes.txt").read_text() == "mine\n"
-    assert whats(mine) == {}
+    assert became(mine) == {}
 
 
 def test_an_update_that_was_interrupted_is_taken_up(
@@ -155,7 +155,7 @@ def test_an_update_that_was_interrupted_is_taken_up(
             update_copy(mine)
     # And between the two renamings that make the newer course the given one.
     (mine / ".kmodlab" / "given").rename(mine / ".kmodlab" / "older")
-    assert whats(mine) == {"notebooks/two.md": "kept both"}
+    assert became(mine) == {"notebooks/two.md": "kept both"}
     assert [path.name for path in sorted((mine / "notebooks").iterdir())] == ["one.ipynb", "two.md", "two.new.md"]
     assert [path.name for path in (mine / ".kmodlab").iterdir()] == ["given"]
 
@@ -165,7 +165,7 @@ def test_a_notebook_that_is_none_any_more_is_kept_beside_the_newer_one(course: P
     update_copy(mine)
     (mine / "notebooks" / "one.ipynb").write_text("{damaged")
     (course / "notebooks" / "one.ipynb").write_text(json.dumps(notebook(("a", "new 1"))))
-    assert whats(mine) == {"notebooks/one.ipynb": "kept both"}
+    assert became(mine) == {"notebooks/one.ipynb": "kept both"}
     assert (mine / "notebooks" / "one.ipynb").read_text() == "{damaged"
     assert content(json.loads((mine / "notebooks" / "one.new.ipynb").read_text())) == [("a", "new 1")]
 
@@ -176,7 +176,7 @@ def test_what_was_deleted_stays_away_and_what_the_course_gave_up_is_left(course:
     (mine / "notebooks" / "two.md").unlink()
     (course / "notebooks" / "two.md").write_text("newer two\n")
     (course / "notebooks" / "one.ipynb").unlink()
-    assert whats(mine) == {"notebooks/one.ipynb": "left to you"}
+    assert became(mine) == {"notebooks/one.ipynb": "left to you"}
     assert [path.name for path in (mine / "notebooks").iterdir()] == ["one.ipynb"]
 
 
@@ -200,4 +200,4 @@ def test_the_real_course(tmp_path: Path) -> None:
         nbformat.validate(nbformat.read(path, as_version=4))
     assert not list(mine.rglob("hidden.py")) and not list(mine.rglob("wrong.toml"))
     assert not any("BEGIN SOLUTION" in path.read_text() for path in mine.rglob("*.c"))
-    assert whats(mine) == {}
+    assert became(mine) == {}
