@@ -100,7 +100,11 @@ function tipOf(found) {
 function diagnosticsIn(outputs) {
   const found = [];
   for (let number = 0; number < outputs.length; number += 1) {
-    found.push(...(outputs.get(number).data[DATA] ?? []));
+    const output = outputs.get(number);
+    // To ask a stream for its data is to have all of its text put together, at each of its lines.
+    if (output.type !== 'stream') {
+      found.push(...(output.data[DATA] ?? []));
+    }
   }
   return found;
 }
@@ -126,7 +130,10 @@ export function keepMarkers(panel) {
     let shown = '[]';
     const look = async () => {
       await cell.ready;
-      const found = cell.isDisposed || !cell.editor ? [] : diagnosticsIn(cell.model.outputs);
+      if (cell.isDisposed) {
+        return;
+      }
+      const found = diagnosticsIn(cell.model.outputs);
       if (JSON.stringify(found) !== shown) {
         shown = JSON.stringify(found);
         show(cell.editor, found);
