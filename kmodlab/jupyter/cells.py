@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""The cell that is running, as its reader sees it: its number and its lines."""
+"""A cell as its reader sees it: its number, its lines, and that it may be no more than its first line."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["place_of"]
+__all__ = ["keep_empty_body", "place_of"]
 
 
 def place_of(shell: Any, body: str) -> tuple[str, int]:
@@ -19,3 +19,9 @@ def place_of(shell: Any, body: str) -> tuple[str, int]:
     raw = history[-1] if history and history[-1].rstrip().endswith(body.rstrip()) else ""
     blank = len(raw[: len(raw) - len(raw.lstrip())].split("\n")) - 1
     return f"In[{shell.displayhook.prompt_count}]", blank + 2
+
+
+def keep_empty_body(lines: list[str]) -> list[str]:
+    """Let a cell that is only the line of one of our cell magics reach it: IPython refuses an empty body itself."""
+    words = lines[0].split() if len(lines) == 1 else []
+    return [lines[0].rstrip("\n") + "\n", "\n"] if words and words[0] in {"%%kmod", "%%guest", "%%program"} else lines

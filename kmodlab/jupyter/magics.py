@@ -17,7 +17,7 @@ from kmodlab.guest.session import CommandResult
 from kmodlab.host import kernels
 from kmodlab.jupyter import shell_lines, verbs
 from kmodlab.jupyter.arguments import near, split_parameters
-from kmodlab.jupyter.cells import place_of
+from kmodlab.jupyter.cells import keep_empty_body, place_of
 from kmodlab.jupyter.display import View, note, show, view_of
 from kmodlab.jupyter.errors import expecting, explain_interrupt
 from kmodlab.jupyter.exercises import Desk
@@ -325,18 +325,12 @@ for _name in ("kmod", "guest", "program"):
     getattr(KmodMagics, _name).__doc__ = verbs.ALL[_name].format_help()
 
 
-def _keep_empty_body(lines: list[str]) -> list[str]:
-    """Let a cell that is only the line of one of our cell magics reach it: IPython refuses an empty body itself."""
-    words = lines[0].split() if len(lines) == 1 else []
-    return [lines[0].rstrip("\n") + "\n", "\n"] if words and words[0] in {"%%kmod", "%%guest", "%%program"} else lines
-
-
 def register(shell: Any, lab: Lab) -> None:
     """Add the magics to an IPython session."""
     magics = KmodMagics(shell, lab)
     shell.register_magics(magics)
     shell.user_ns.setdefault("check", magics.desk.check)
-    shell.input_transformers_cleanup.append(_keep_empty_body)
+    shell.input_transformers_cleanup.append(keep_empty_body)
 
 
 def unregister(shell: Any) -> None:
@@ -348,7 +342,7 @@ def unregister(shell: Any) -> None:
     for kind in manager.magics.values():
         for name in verbs.ALL:
             kind.pop(name, None)
-    shell.input_transformers_cleanup.remove(_keep_empty_body)
+    shell.input_transformers_cleanup.remove(keep_empty_body)
 
 
 def lab_of(shell: Any) -> Lab | None:
