@@ -43,6 +43,11 @@ class Console:
         self._head: list[KmsgRecord] = []
         self._tail: deque[KmsgRecord] = deque(maxlen=_KEPT)
         self._count = 0
+        self._before = 0.0
+
+    def follow(self, log_time: float) -> None:
+        """Say that what the kernel logged up to this time, in seconds since its boot, was printed elsewhere."""
+        self._before = log_time
 
     def writer(self) -> int:
         """Return a new descriptor for QEMU: append-only, as its file back end wants it. The caller closes it."""
@@ -86,7 +91,8 @@ class Console:
         second case it is still on its way when the command that caused it has ended. The wait is rare and short.
         """
         deadline = time.monotonic() + timeout
-        while log_time and not self._holds(log_time) and time.monotonic() < deadline:
+        # Half a microsecond of slack: the console prints whole microseconds.
+        while log_time - 5e-7 > self._before and not self._holds(log_time - 5e-7) and time.monotonic() < deadline:
             await asyncio.sleep(0.001)
 
     async def keep_bounded(self, every: float = 0.5) -> None:
@@ -109,8 +115,7 @@ class Console:
         with self._lock:
             self._read()
             newest = self._tail[-1] if self._tail else self._head[-1] if self._head else None
-        # Half a microsecond of slack: the console prints whole microseconds.
-        return newest is not None and newest.seconds >= log_time - 5e-7
+        return newest is not None and newest.seconds >= log_time
 
     def _read(self) -> None:
         if self._fd < 0:

@@ -17,6 +17,7 @@ from kmodlab.machine import provision, turns
 from kmodlab.machine.emulator import Emulator
 from kmodlab.machine.template import Template
 from kmodlab.records.elf import unpacked
+from kmodlab.records.kmsg import parse_console
 
 __all__ = ["Fresh"]
 
@@ -55,6 +56,7 @@ class Fresh:
 
     async def _begin(self) -> None:
         await self.emulator.start(self.template.memory(), self.template.image.root, boot=None)
+        self.emulator.console.follow(_log_end(self.template))
         state = self.template.open_state()
         try:
             await self.emulator.restore(state)
@@ -93,6 +95,12 @@ class Fresh:
         self.session.channel.close()
         with contextlib.suppress(MachineError):
             await self.emulator.stop()
+
+
+@once
+def _log_end(template: Template) -> float:
+    """When the frozen machine logged its last line: a clone that has logged nothing itself has that as its newest."""
+    return max((record.seconds for record in parse_console(template.console().decode(errors="replace"))), default=0.0)
 
 
 @once

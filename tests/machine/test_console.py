@@ -8,6 +8,7 @@ import os
 import pytest
 
 import kmodlab
+from kmodlab import aio
 from kmodlab.machine import console as console_module
 from kmodlab.machine.console import Console
 
@@ -75,3 +76,11 @@ def test_a_guest_that_floods_is_still_heard(machine: kmodlab.Machine) -> None:
     log = machine.dmesg()
     assert log.containing("beginning")
     assert log[-1].text == "end"
+
+
+def test_a_clone_that_has_logged_nothing_waits_for_no_line(machine: kmodlab.Machine) -> None:
+    """The newest record is then one of the frozen machine's, which was printed before there was this clone."""
+    result = machine.run("true")
+    assert machine.dmesg() == ()
+    assert result.log_time > 0
+    aio.call(machine._running().console.reach(result.log_time), timeout=1)  # it would wait for two seconds
