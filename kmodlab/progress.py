@@ -116,7 +116,7 @@ class _Bar:
 
 
 class _Cell:
-    """A bar in the output of a notebook's cell, which is gone when the step has ended: a page keeps none."""
+    """A bar in the output of a notebook's cell, gone when the step has ended; a reader of plain text keeps a line."""
 
     def __init__(self) -> None:
         self._handle: Any = None
@@ -130,7 +130,7 @@ class _Cell:
         self._publish({"text/plain": words, "text/html": f'<div style="{style}">{bar} {escape(words)}</div>'})
 
     def end(self, now: Step) -> None:
-        self._publish({"text/plain": "", "text/html": ""})
+        self._publish({"text/plain": f"{now.text}: {time.monotonic() - now.start:.0f} s", "text/html": ""})
 
     def _publish(self, bundle: dict[str, str]) -> None:
         from IPython.display import display
