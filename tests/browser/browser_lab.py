@@ -75,6 +75,11 @@ class JupyterLab:
             timeout=timeout * 1000,
         )
 
+    def run_cell(self, number: int) -> None:
+        """Begin to run one cell, whichever is selected."""
+        self.page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
+        self.command("notebook:run-cell")
+
     def cell(self, number: int) -> Locator:
         """Return a cell by its number, from 0."""
         return self.page.locator(f".jp-Cell[data-windowed-list-index='{number}']")

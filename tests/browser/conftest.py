@@ -19,14 +19,13 @@ import pytest
 import kmodlab
 from kmodlab.build.kernel import KernelBuild
 from tests.browser.browser_lab import JupyterLab
-from tests.browser.serve import chromium, copy_lab, serve
+from tests.browser.serve import chromium, copy_lab, new_page, serve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 REQUIRED = "browser" in os.environ.get("KMODLAB_REQUIRE", "").split(",")
 TOP = Path(kmodlab.__file__).parent.parent
-WIDTH, HEIGHT = 1400, 1000
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +74,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page of its own; the test fails if a script on it does."""
-    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
-    context.close()
-    assert errors == []
+    with new_page(browser) as page:
+        yield page
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ import kmodlab
 from kmodlab.resources import resource
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
-__all__ = ["LACKING", "chromium", "copy_lab", "serve"]
+__all__ = ["HEIGHT", "LACKING", "WIDTH", "chromium", "copy_lab", "new_page", "serve"]
 
 LACKING = "install chromium: apt-get install --no-install-recommends chromium"
+
+WIDTH, HEIGHT = 1400, 1000
 
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
@@ -52,6 +54,19 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)
         yield browser
         browser.close()
+
+
+@contextlib.contextmanager
+def new_page(browser: Browser) -> Iterator[Page]:
+    """Give a page of its own, and hold at the end that no script on it failed."""
+    context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
 
 
 def copy_lab(top: Path) -> None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.config import settings
@@ -26,6 +27,7 @@ class Subject:
 
     lab: Lab
     only: Machine | None = None
+    _turn: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
 
     @property
     def current(self) -> Machine | None:
@@ -38,18 +40,20 @@ class Subject:
         return dict(self.lab.modules)
 
     def machine(self) -> Machine:
-        """Return the machine.
+        """Return the machine; where it is just being replaced, the fresh one.
 
         Raises:
-            MachineStateError: there is none yet.
+            MachineStateError: there is none.
         """
-        if self.current is None:
-            raise MachineStateError("use the machine: it was not started yet; press Start")
-        return self.current
+        with self._turn:
+            if self.current is None:
+                raise MachineStateError("use the machine: none runs; press Start")
+            return self.current
 
     def fresh(self) -> Machine:
         """Return a fresh machine in place of the current one, whatever state that is in."""
-        return self.only.reset() if self.only else self.lab.reset()
+        with self._turn:
+            return self.only.reset() if self.only else self.lab.reset()
 
     def facts(self) -> dict[str, object]:
         """Return what can be said of the machine without asking it."""

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from kmodlab import aio
-from kmodlab.errors import KmodlabError
+from kmodlab.errors import KmodlabError, MachineStateError
 from kmodlab.guest.terminal import Terminal
 from kmodlab.jupyter.panel.subject import Subject
 from kmodlab.machine.state import State
@@ -48,8 +49,10 @@ class TerminalHost:
         """Start a shell, unless one runs already."""
         if self._running and not self._running.done():
             return
-        vm = self._subject.current
-        session = vm._session if vm and vm.state is State.RUNNING else None
+        session = None
+        with contextlib.suppress(MachineStateError):
+            vm = self._subject.machine()
+            session = vm._session if vm.state is State.RUNNING else None
         if session is None:
             self._tell("closed", "There is no machine that runs.")
             return
