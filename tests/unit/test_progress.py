@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
-import re
 import pty
+import re
 import subprocess
 import sys
 import termios
@@ -108,7 +108,7 @@ def test_a_terminal_gets_a_bar(flags: list[str]) -> None:
 
 @pytest.mark.notebook
 def test_a_cell_of_a_notebook_shows_nothing_of_it_at_the_end(tmp_path: Path) -> None:
-    """While it runs the cell shows a bar; afterwards a page shows nothing, and who reads plain text how long it took."""
+    """While it runs the cell shows a bar; afterwards a page shows nothing, and plain text how long it took."""
     cells = [nbformat.v4.new_code_cell(text) for text in CELLS]  # type: ignore[no-untyped-call]
     path = tmp_path / "slow.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)  # type: ignore[no-untyped-call]
