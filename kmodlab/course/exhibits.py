@@ -239,19 +239,20 @@ echo again > /dev/scribble; dd if=/dev/scribble of=/dev/null bs=1; tail -c 3 /de
 _USE = (
     Exhibit(
         "counters",
-        "How does a counter grow?",
+        "What does the kernel do while I wait?",
         """\
-rows = [line.split() for line in vm.check('''cached() { awk '/^Cached:/ {print $2}' /proc/meminfo; }
-mkdir -p /tmp/ram; mount -t tmpfs none /tmp/ram; rm -rf /mnt/notes/*
-for place in /tmp/ram /mnt/notes; do zero=$(cached); for mib in 1 2 3 4 5 6; do
-head -c 1M /dev/zero >> $place/file; echo $place $mib $(($(cached) - zero)); done; done
-''').stdout.splitlines()]
-names = {"/tmp/ram": "tmpfs", "/mnt/notes": "notefs"}
-samples = [{"MiB": m} | {names[p]: round(int(kb) / 1024, 1) for p, n, kb in rows if n == str(m)} for m in range(1, 7)]
-found = "Files of tmpfs fill the page cache, those of notefs do not\"""",
-        'plot.counters(samples, "written to the file, MiB", "growth of Cached, MiB", title=found)',
-        "Any counter of the kernel, read again and again; here one of /proc/meminfo, while two file systems get the "
-        "same file.",
+rows = [[float(word) for word in line.split()] for line in vm.check('''count() {
+read up idle < /proc/uptime; echo $up $(awk '/^(intr|ctxt|processes) / {print $2}' /proc/stat); }
+for i in 1 2 3 4; do count; for j in 1 2 3 4 5; do cat /dev/scribble > /dev/null; done; done
+count; sleep 0.4; count; sleep 0.4
+for i in 1 2 3 4; do count; for j in 1 2 3 4 5; do cat /dev/scribble > /dev/null; done; done
+count''').stdout.splitlines()]
+names = ("seconds", "interrupts", "context switches", "new processes")
+samples = [{name: now - first for name, now, first in zip(names, row, rows[0])} for row in rows]
+found = "In the pause the kernel is hardly asked for anything\"""",
+        'plot.counters(samples, "seconds since the first look", "counted since then", title=found)',
+        "Any counter of the kernel, read again and again; here those of /proc/stat, while one cat after the other "
+        "reads the device, with a pause in the middle.",
     ),
     Exhibit(
         "rates",
@@ -272,8 +273,7 @@ for size, speed in map(str.split, lines):
     Exhibit(
         "names",
         "What is a name, and what is a file?",
-        r"""listing = vm.check(r"cd /mnt/notes; mkdir -p letters/old; echo 'dear diary,' > letters/old/first; "
-                   r"ln letters/old/first todo; find /mnt/notes -printf '%i %y %n %s /%P\n'").stdout""",
+        r"""listing = vm.check(r"find /mnt/notes -printf '%i %y %n %s /%P\n'").stdout""",
         "plot.names(listing)",
         "A directory holds names; the file is what they lead to. Two names of one file share its inode.",
     ),

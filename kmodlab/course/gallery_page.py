@@ -132,8 +132,8 @@ def page_of(shown: Sequence[Shown], release: str, accelerator: str, seconds: flo
 </nav>
 </header>
 <main>
-<p>Each picture is made by the lines below it; the bold one draws. Before the first one stood:</p>
-{_code(BEGIN, "")}
+<p>The line below each picture draws it, from what the folded lines measured. Before all of them stood:</p>
+{_code(BEGIN)}
 {body}
 </main>
 <footer><p>kmodlab, Linux {escape(release)}. Times were measured with the kernel's tracer at work and on {processor}:
@@ -170,12 +170,19 @@ def _article(one: Shown) -> str:
 <h3>{escape(exhibit.question)}</h3>
 <p>{escape(exhibit.words)}</p>
 <figure>{pictures}</figure>
-{_code(exhibit.prepare, exhibit.draw)}
-<details><summary>The picture in words</summary><p>{escape(alt)}</p></details>
+{_code(exhibit.draw, bold=True)}
+{_before(exhibit.prepare)}<details><summary>The picture in words</summary><p>{escape(alt)}</p></details>
 <details><summary>The numbers behind it</summary>{tables}</details>
 </article>"""
 
 
-def _code(before: str, line: str) -> str:
-    drawn = f"<b>{escape(line)}</b>" if line else ""
-    return f'<pre tabindex="0"><code>{escape(before.strip())}{chr(10) if before and line else ""}{drawn}</code></pre>'
+def _before(lines: str) -> str:
+    """Return the folded lines that were run before a picture; where there are none, an earlier picture's served."""
+    if not lines:
+        return ""
+    return f"<details><summary>The lines that measured it</summary>{_code(lines)}</details>\n"
+
+
+def _code(lines: str, *, bold: bool = False) -> str:
+    text = escape(lines.strip())
+    return f"<pre><code>{f'<b>{text}</b>' if bold else text}</code></pre>"

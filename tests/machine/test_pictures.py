@@ -110,7 +110,7 @@ def check_page(page: Path, shown: list[Shown]) -> None:
     assert all(link.startswith(("data:image/png;base64,", "#")) for link in parsed.links)
     assert {link[1:] for link in parsed.links if link.startswith("#")} <= parsed.ids
     assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", text)
-    assert parsed.tags.count("details") == 2 * len(shown)
+    assert parsed.tags.count("details") == 2 * len(shown) + sum(one.exhibit.prepare != "" for one in shown)
     for one in shown:
         assert one.exhibit.draw.replace('"', "&quot;") in text
         assert one.tables
