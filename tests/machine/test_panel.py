@@ -129,7 +129,7 @@ def test_two_lines_run_side_by_side_and_the_second_is_told_first(page: Page) -> 
     page.say("run", line="echo quick; exit 5")
     done = page.until(lambda: [m for m in page.told if m["see"] == "command" and not m["running"]])
     assert (done[0]["text"], done[0]["end"]) == ("quick\n", "exit status 5")
-    page.until(lambda: page.last("command")["text"] == "slow\n")
+    page.until(lambda: page.last("command").get("text") == "slow\n")
 
 
 def test_where_no_code_runs_it_is_a_page(frozen: KernelBuild, lab: Lab) -> None:
@@ -143,3 +143,14 @@ def test_where_no_code_runs_it_is_a_page(frozen: KernelBuild, lab: Lab) -> None:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("kmodlab.panel(vm)", outputs=[output])])
     html, _ = HTMLExporter().from_notebook_node(notebook)
     assert frozen.release in html and "seen by the panel" in html
+
+
+def test_it_lets_a_machine_doze(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KMODLAB_IDLE", "1")
+    kmodlab.settings.cache_clear()
+    page.say("fresh")
+    page.until(lambda: page.last("machine").get("dozing"))
+    page.say("run", line="echo awake")
+    page.until(lambda: page.last("command").get("text") == "awake\n" and not page.last("machine")["dozing"])
+    monkeypatch.undo()
+    kmodlab.settings.cache_clear()

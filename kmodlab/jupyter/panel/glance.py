@@ -25,7 +25,7 @@ __all__ = ["Glance", "Glancer", "glance_now"]
 _PATHS = ("/proc/modules", "/proc/meminfo", "/proc/uptime", "/proc/sys/kernel/tainted")
 _PATIENCE = 5.0  # seconds in which a guest answers; one that hangs is asked again
 _AT_LEAST = 0.5  # seconds between two looks
-_AT_MOST = (6.0, 60.0)  # and at most, of one that has just done something, and of one that rests
+_AT_MOST = 6.0  # and at most, of one that has just done something; of one that rests, twice as many each time
 _BUSY = {"kvm": 0.002, "tcg": 0.012}
 """Seconds of processor between two beats from which on a guest has done more than tick: by accelerator, since a clock
 tick costs more where processors are emulated."""
@@ -86,7 +86,7 @@ class Glancer:
     """Asks a guest when it seems to have done something, by the host's own account of its processors.
 
     An idle guest costs next to nothing this way: its processors' time is read off the host's ``/proc``, and the guest
-    itself is asked after six seconds, and then ever more rarely.
+    itself is asked after six seconds, and then ever more rarely, so that it may doze off.
 
     Attributes:
         silent: the last question was not answered in time.
@@ -98,7 +98,7 @@ class Glancer:
         self._last = 0.0
         self._busy = 0.0
         self._due = True
-        self._rest = _AT_MOST[0]
+        self._rest = _AT_MOST
 
     def beat(self, vm: Machine, *, stirred: bool) -> Glance | None:
         """Return what the guest has answered since the last beat; ask it if there may be news.
@@ -113,10 +113,10 @@ class Glancer:
         grown = busy - self._busy > _BUSY.get(vm.accelerator, 0.012) * (1 if at_rest else 4)
         self._busy = busy
         if stirred or grown:
-            self._due, self._rest = True, _AT_MOST[0]
+            self._due, self._rest = True, _AT_MOST
         age = time.monotonic() - self._last
         if self._asked is None and ((self._due and age > _AT_LEAST) or age > self._rest):
-            self._rest = min(self._rest * (1 if self._due else 2), _AT_MOST[1])
+            self._rest *= 1 if self._due else 2
             self._ask(vm)
         return answer
 

@@ -61,6 +61,7 @@ class Subject:
         state = vm.state if vm else State.NEW
         return {
             "state": state.value,
+            "dozing": vm is not None and state is State.RUNNING and vm.dozing,
             "reason": _why_lost(vm) if vm and state is State.LOST else "",
             "kernel": vm._template.kernel.release if vm and vm._template else "",
             "accelerator": vm.accelerator if vm and vm._template else "",

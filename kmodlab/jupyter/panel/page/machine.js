@@ -7,6 +7,12 @@ const STATES = {
   paused: "Paused",
   lost: "Lost",
   closed: "Stopped",
+  dozing: "Dozing",
+  silent: "Not answering",
+};
+const REASONS = {
+  dozing: "it stands still until somebody talks to it",
+  silent: "for two seconds or longer",
 };
 
 function makeMachine(send) {
@@ -54,15 +60,16 @@ function makeMachine(send) {
   }
 
   function tick() {
-    if (last.booted) fact("up", timeText(Date.now() / 1000 - last.booted));
+    if (last.booted && !last.dozing) fact("up", timeText(Date.now() / 1000 - last.booted));
   }
 
   function show(machine) {
     last = machine;
     const silent = machine.silent && machine.state === "running";
-    node.dataset.state = silent ? "silent" : machine.state;
-    setText(state, silent ? "Not answering" : STATES[machine.state] || machine.state);
-    setText(why, silent ? "The guest has not answered for two seconds" : machine.reason);
+    const manner = machine.dozing ? "dozing" : silent ? "silent" : machine.state;
+    node.dataset.state = manner;
+    setText(state, STATES[manner] || manner);
+    setText(why, REASONS[manner] || machine.reason);
     fact("kernel", machine.kernel);
     fact("accelerator", machine.accelerator);
     fact("processors", String(machine.cpus));
