@@ -58,7 +58,7 @@ held = vm.memory()""",
 files = vm.check(r"find /lib/modules/$(uname -r) -name '*.ko*' -printf '%s %P\\n'").stdout
 loaded = vm.lsmod()""",
         "plot.module_tree(files, loaded)",
-        "Files of the distribution's modules on disk, by folder. The dark parts are those of modules that are loaded "
+        "Files of the distribution's modules on disk, by folder. The blue parts are those of modules that are loaded "
         "now: a kernel that knows thousands of devices runs with a few modules.",
     ),
     Exhibit(

@@ -18,6 +18,7 @@ from kmodlab.plot.frame import (
     WIDTH,
     draw_bar,
     label_width,
+    say_end,
     set_frame,
     set_key,
     set_title,
@@ -187,10 +188,7 @@ def _bars(
                 colour,
                 dashed=True,
             )
-        ax.annotate(
-            _end_words(row), (row.allocated / step, place), xytext=(6, 0), textcoords="offset points", va="center",
-            ha="left", fontsize=SMALL, color=style.ink, annotation_clip=False,
-        )  # fmt: skip
+        say_end(ax, place, row.allocated / step, _end_words(row), style)
     set_frame(ax, names, widest / step, style)
     ax.set_xlabel(unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
 

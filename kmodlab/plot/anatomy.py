@@ -7,7 +7,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from kmodlab.plot.frame import MARGIN, WIDTH, draw_bar, label_width, set_frame, set_key, set_title
+from kmodlab.plot.frame import MARGIN, WIDTH, draw_bar, label_width, say_end, set_frame, set_key, set_title
 from kmodlab.plot.picture import add_axes, describe, text_width, wrapped
 from kmodlab.plot.strip import ROOM, Piece, Strip, draw_lens, draw_strip, points_axes, strip_height
 from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
@@ -174,10 +174,7 @@ def _relocations(
         if row.name == f"{len(parts.relocations) - _TARGETS} others":
             look = (style.faint, "", style.page)
         draw_bar(lower, place, 0, row.places, *look)
-        lower.annotate(
-            f"{row.places:,}", (row.places, place), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
-            fontsize=BODY, color=style.ink, annotation_clip=False,
-        )  # fmt: skip
+        say_end(lower, place, row.places, f"{row.places:,}", style, size=BODY)
     set_frame(lower, names, most, style)
     lower.set_xlabel("places in the module that get this address", fontsize=SMALL + 0.5, labelpad=6)
     outside = sum(row.places for row in parts.relocations if row.imported)

@@ -17,6 +17,7 @@ from kmodlab.plot.frame import (
     draw_bar,
     framed_axes,
     label_width,
+    say_end,
     set_frame,
     set_key,
     set_title,
@@ -223,10 +224,7 @@ def _bars(ax: Axes, rows: Rows[ModuleMemory], style: Theme) -> None:
             draw_bar(ax, place, left, freed, "none", "xxx", style.quiet, dashed=True)
         # What stands behind what was freed would be taken for the size of both.
         kept = " kept" if row.init_freed > widest / 20 else ""
-        ax.annotate(
-            format_bytes(row.size) + kept, (left + freed, place), xytext=(6, 0), textcoords="offset points",
-            va="center", ha="left", fontsize=BODY, color=style.ink,
-        )  # fmt: skip
+        say_end(ax, place, left + freed, format_bytes(row.size) + kept, style, size=BODY)
     set_frame(ax, [row.name for row in rows], widest / step, style)
     ax.set_xlabel(unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)
 
@@ -262,11 +260,7 @@ def _pairs(ax: Axes, figures: Rows[MemoryFigure], style: Theme) -> None:
     for place, row in enumerate(figures):
         draw_bar(ax, place - 0.19, 0, row.before / step, style.before, "///", style.page, height=0.34)
         draw_bar(ax, place + 0.19, 0, row.after / step, style.after, "", style.page, height=0.34)
-        for offset, text, weight in ((-0.19, format_bytes(row.before), "normal"), (0.19, _signed(row.change), "bold")):
-            end = (row.before if offset < 0 else row.after) / step
-            ax.annotate(
-                text, (end, place + offset), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
-                fontsize=SMALL, fontweight=weight, color=style.ink if offset > 0 else style.quiet,
-            )  # fmt: skip
+        say_end(ax, place - 0.19, row.before / step, format_bytes(row.before), style, colour=style.quiet)
+        say_end(ax, place + 0.19, row.after / step, _signed(row.change), style, bold=True)
     set_frame(ax, [row.name for row in figures], widest / step, style)
     ax.set_xlabel(unit_words(unit), fontsize=SMALL + 0.5, labelpad=6)

@@ -11,7 +11,7 @@ from matplotlib.collections import EllipseCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch
 
-from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, label_width, set_frame, set_key, set_title
+from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, label_width, say_end, set_frame, set_key, set_title
 from kmodlab.plot.picture import add_axes, describe, text_width, wrapped
 from kmodlab.plot.strip import ROOM, points_axes
 from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
@@ -160,10 +160,7 @@ def _draw_ranked(ax: Axes, top: float, body: float, ranked: Sequence[Foundation]
     for place, (row, end) in enumerate(zip(ranked, ends, strict=True)):
         draw_bar(lower, place, 0, row.direct, style.text, "", style.page)
         draw_bar(lower, place, row.direct, row.users - row.direct, style.rodata, "..", "#00507d")
-        lower.annotate(
-            end, (row.users, place), xytext=(6, 0), textcoords="offset points", va="center", ha="left",
-            fontsize=SMALL, color=style.ink, annotation_clip=False,
-        )  # fmt: skip
+        say_end(lower, place, row.users, end, style)
     set_frame(lower, names, ranked[0].users, style)
     lower.tick_params(axis="y", labelsize=BODY)
     lower.set_xlabel("modules that cannot be loaded without it", fontsize=SMALL + 0.5, labelpad=6)

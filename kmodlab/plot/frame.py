@@ -20,6 +20,7 @@ __all__ = [
     "draw_bar",
     "framed_axes",
     "label_width",
+    "say_end",
     "set_frame",
     "set_key",
     "set_title",
@@ -71,6 +72,18 @@ def draw_bar(
             (left, place - height / 2), size, height, facecolor=colour, hatch=hatch, edgecolor=edge,
             linewidth=0.8 if dashed else 0.4, linestyle=(0, (2, 1.5)) if dashed else "-", zorder=3,
         )
+    )  # fmt: skip
+
+
+def say_end(
+    ax: Axes, place: float, end: float, text: str, style: Theme, *, size: float = SMALL, colour: str = "",
+    bold: bool = False,
+) -> None:  # fmt: skip
+    """Write words behind the end of a bar; no line of the grid runs through them."""
+    ax.annotate(
+        text, (end, place), xytext=(6, 0), textcoords="offset points", va="center", ha="left", fontsize=size,
+        fontweight="bold" if bold else "normal", color=colour or style.ink, annotation_clip=False,
+        bbox={"boxstyle": "square,pad=0.12", "fc": style.page, "ec": "none"}, zorder=2,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, framed_axes, label_width, set_frame, set_title
+from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, framed_axes, label_width, say_end, set_frame, set_title
 from kmodlab.plot.picture import add_axes, describe, new_figure, text_width, wrapped
 from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
 from kmodlab.records.functions import FunctionTime, FunctionTrace, format_us
@@ -92,10 +92,7 @@ def _bars(ax: Axes, rows: Rows[FunctionTime], ends: Sequence[str], style: Theme)
         draw_bar(ax, place, 0, row.own_us / step, style.text, "", style.page)
         if row.us > row.own_us:
             draw_bar(ax, place, row.own_us / step, (row.us - row.own_us) / step, style.rodata, "..", "#00507d")
-        ax.annotate(
-            end, (max(row.us, row.own_us) / step, place), xytext=(6, 0), textcoords="offset points", va="center",
-            ha="left", fontsize=SMALL, color=style.ink, annotation_clip=False,
-        )  # fmt: skip
+        say_end(ax, place, max(row.us, row.own_us) / step, end, style)
     set_frame(ax, [row.name for row in rows], widest / step, style)
     ax.set_xlabel(f"{unit}; time asleep and the tracer's own counted in", fontsize=SMALL + 0.5, labelpad=6)
 

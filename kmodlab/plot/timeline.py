@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from kmodlab.errors import UsageError
-from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, label_width, set_frame, set_key, set_title
+from kmodlab.plot.frame import MARGIN, ROW, WIDTH, draw_bar, label_width, say_end, set_frame, set_key, set_title
 from kmodlab.plot.picture import add_axes, describe, new_figure, wrapped
 from kmodlab.plot.theme import BODY, SMALL, TITLE, Theme, ThemeName, get_theme
 from kmodlab.records.lives import Life, parse_lives
@@ -122,10 +122,7 @@ def _lanes(ax: Axes, names: Sequence[str], rows: Sequence[Life], shown: tuple[fl
             _used(ax, place, life, end, max(other.most for other in rows), style)
     set_frame(ax, names, uptime, style)
     ax.set_xlim(since, uptime + (uptime - since) * 0.02)
-    ax.annotate(
-        "still running", (uptime, 0), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL,
-        color=style.ink, annotation_clip=False,
-    )  # fmt: skip
+    say_end(ax, 0, uptime, "still running", style)
     ax.set_xlabel("seconds since the kernel was booted", fontsize=SMALL + 0.5, labelpad=6)
 
 
@@ -150,10 +147,7 @@ def _phases(ax: Axes, names: Sequence[str], rows: Sequence[Life], style: Theme) 
             size = getattr(life, name) or 0.0
             draw_bar(ax, place, left, size, getattr(style, colour), hatch, edge)
             left += size
-        ax.annotate(
-            f"{total:.1f} ms", (total, place), xytext=(6, 0), textcoords="offset points", va="center",
-            fontsize=SMALL, color=style.ink, annotation_clip=False,
-        )  # fmt: skip
+        say_end(ax, place, total, f"{total:.1f} ms", style)
     set_frame(ax, names, max(totals), style)
     ax.set_xlabel("milliseconds", fontsize=SMALL + 0.5, labelpad=6)
 

@@ -9,7 +9,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from kmodlab.plot.frame import ROW, draw_bar, framed_axes, label_width, set_frame, unit_of, unit_words
+from kmodlab.plot.frame import ROW, draw_bar, framed_axes, label_width, say_end, set_frame, unit_of, unit_words
 from kmodlab.plot.picture import describe
 from kmodlab.plot.theme import SMALL, Theme, ThemeName, get_theme
 from kmodlab.records.modules import LoadedModule
@@ -88,10 +88,7 @@ def _bars(ax: Axes, rows: Rows[TreeFolder], style: Theme) -> None:
         if row.loaded_size:
             draw_bar(ax, place, 0, row.loaded_size / step, style.text, "", style.page)
         said = f"{row.loaded} of {row.modules:,}" if row.loaded else f"none of {row.modules:,}"
-        ax.annotate(
-            f"{format_bytes(row.size)}, {said}", (row.size / step, place), xytext=(6, 0), va="center",
-            textcoords="offset points", ha="left", fontsize=SMALL, color=style.ink if row.loaded else style.quiet,
-            annotation_clip=False,
-        )  # fmt: skip
+        words = f"{format_bytes(row.size)}, {said}"
+        say_end(ax, place, row.size / step, words, style, colour="" if row.loaded else style.quiet)
     set_frame(ax, [row.name for row in rows], widest / step, style)
     ax.set_xlabel(f"files on disk, {unit_words(unit)}", fontsize=SMALL + 0.5, labelpad=6)
