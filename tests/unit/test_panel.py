@@ -25,6 +25,8 @@ def test_of_a_flood_the_page_gets_the_newest_lines_and_how_many_are_missing() ->
     assert log.since(log.count) == (0, [])
     log.remark("A fresh machine")
     assert log.since(log.count - 1) == (0, [(-1, 0.0, "A fresh machine")])
+    log.clear()
+    assert log.since(0) == (0, [])
 
 
 def test_a_line_without_an_end_is_cut() -> None:

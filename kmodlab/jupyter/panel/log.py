@@ -31,6 +31,7 @@ class LogTail:
     """
 
     count: int = 0
+    _cleared: int = 0
     _lines: deque[Line] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def add(self, records: Iterable[KmsgRecord]) -> None:
@@ -45,10 +46,11 @@ class LogTail:
     def clear(self) -> None:
         """Forget all lines; their numbers go on."""
         self._lines.clear()
+        self._cleared = self.count
 
     def since(self, number: int, most: int = BATCH) -> tuple[int, list[Line]]:
         """Return how many lines from a number on are left out, and the newest of them, at most so many."""
-        wanted = self.count - number
+        wanted = self.count - max(number, self._cleared)
         kept = list(self._lines)[-min(wanted, most) :] if wanted else []
         return wanted - len(kept), kept
 
