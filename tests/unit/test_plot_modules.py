@@ -3,17 +3,23 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
+from PIL import Image
 
 from kmodlab import plot
 from kmodlab.errors import UsageError
+from kmodlab.plot.picture import text_width
 from kmodlab.records import Export, Rows, parse_modules
 from kmodlab.records.anatomy import read_anatomy
 from kmodlab.records.dependencies import DependencyGraph
@@ -216,3 +222,25 @@ def test_refcounts_of_a_life() -> None:
 def test_what_cannot_be_drawn_is_refused(draw: Callable[[], Axes]) -> None:
     with pytest.raises(UsageError):
         draw()
+
+
+def test_few_colours_make_a_small_file_of_the_same_picture() -> None:
+    picture = plot.show(PICTURES["allocations"]())
+    whole, small = picture.png(), picture.png(colours=128)
+    assert len(small) < len(whole) / 2
+    before, after = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB"), dtype=int) for png in (whole, small))
+    assert before.shape == after.shape
+    assert abs(before - after).mean() < 2
+
+
+@pytest.mark.parametrize("text", ["scribble_write", "1.7 MiB · refcount 0 → 1", "AVAToday µs"])
+def test_texts_are_as_wide_as_they_are_drawn(text: str) -> None:
+    """Boxes and margins are made for them before anything is drawn."""
+    canvas = FigureCanvasAgg(
+        Figure(dpi=192)
+    )  # at which pictures are shown; with fewer dots letters are widened to whole ones
+    for size, bold in ((10.0, False), (13.5, True)):
+        drawn_text = canvas.figure.text(0, 0.5, text, fontsize=size, fontweight="bold" if bold else "normal")
+        width = drawn_text.get_window_extent(canvas.get_renderer()).width * 72 / 192
+        # Kerning may bring letters together; that leaves a little more room than is needed.
+        assert width * 0.98 - 1 <= text_width(text, size, bold=bold) <= width * 1.13 + 1
