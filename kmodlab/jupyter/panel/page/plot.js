@@ -54,8 +54,10 @@ function makeChart(title, height) {
       .filter((line) => line.points.length && line.points.at(-1)[1] !== null)
       .map((line) => `${line.name} ${say(line.points.at(-1)[1])}`.trim())
       .join(", ");
-    setText(words, text || "none");
-    if (before !== text) picture.setAttribute("aria-label", `${title}: now ${text || "none"}; the last two minutes`);
+    if (before !== text) {
+      words.replaceChildren(...(text ? lines.map((line, number) => legend(line, number, say)) : ["none"]));
+      picture.setAttribute("aria-label", `${title}: now ${text || "none"}; the last two minutes`);
+    }
     before = text;
     const area = { left: 34, right: width - 4, top: 6, bottom: height - 16 };
     const x = (seconds) => area.right + (Math.max(seconds, -SPAN) / SPAN) * (area.right - area.left);
@@ -73,6 +75,16 @@ function makeChart(title, height) {
   }
 
   return { node, show, close: () => watch.disconnect() };
+}
+
+/** What a line is and where it stands, with a piece of it. */
+function legend({ name, points }, number, say) {
+  const value = points.at(-1)[1];
+  const words = value === null ? `${name} gone` : `${name} ${say(value)}`.trim();
+  if (!name) return make("span", {}, words);
+  const key = draw("svg", { class: "key", viewBox: "0 0 18 8", "aria-hidden": "true" });
+  key.append(draw("path", { class: `curve ${HUES[number]}`, d: "M0 4H18" }));
+  return make("span", {}, key, words);
 }
 
 /** A line in steps: each value holds until the next one. */
