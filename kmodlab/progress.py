@@ -184,6 +184,10 @@ def step(text: str, *, total: float | None = None, unit: str = "B") -> Iterator[
         unit: what `total` counts; ``B`` is shown as kB, MB, GB.
     """
     now = Step(text, total, unit)
+    if _in_notebook() and threading.current_thread() is not threading.main_thread():
+        # What is done in the background, for a panel say, would be shown in whatever cell was run last.
+        yield now
+        return
     ended = threading.Event()
     views: list[_View] = []
     ticker = threading.Thread(target=_tick, args=(now, ended, views), name="kmodlab-progress", daemon=True)

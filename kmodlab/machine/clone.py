@@ -29,6 +29,7 @@ from kmodlab.machine.pool import pool
 from kmodlab.machine.stall import hang_error
 from kmodlab.machine.state import State, require
 from kmodlab.machine.template import Template
+from kmodlab.progress import step
 from kmodlab.records.kmsg import KernelLog, KmsgRecord, parse_console
 
 __all__ = ["HOME", "Clone"]
@@ -212,7 +213,9 @@ class Clone:
             MachineLost: the machine ended meanwhile.
         """
         before, seconds = self.log_mark(), settings().command_timeout if timeout is None else timeout
-        watched = self._watch(argv_of(command), limit=seconds, stdin=stdin, on_output=on_output)
+        # Whoever watches the output sees what goes on.
+        with contextlib.nullcontext() if on_output else step(f"Running {' '.join(short_words(command).split())}"):
+            watched = self._watch(argv_of(command), limit=seconds, stdin=stdin, on_output=on_output)
         if watched.result is None:
             assert watched.stall is not None
             if watched.stall.fatal or watched.stall.culprit:
