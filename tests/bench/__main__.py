@@ -12,6 +12,7 @@ from pathlib import Path
 import commands
 import crowd
 import edits
+import equivalence
 import grading
 import lessons
 import machines
@@ -52,7 +53,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="kmodlab bench")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("rows", nargs="*", choices=[*MAKERS, []], help="the rows to measure; all if none is named")
+    parser.add_argument("--equivalence", action="store_true", help="compare the two ways to build, and measure nothing")
     chosen = parser.parse_args()
+    if chosen.equivalence:
+        return 1 if equivalence.compare() else 0
     makers = dict.fromkeys(MAKERS[name] for name in chosen.rows or [name for name in MAKERS if name not in LONG])
     rows, failed = [], False
     for maker in makers:
