@@ -17,6 +17,7 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.config import settings
 from kmodlab.errors import KernelOops, MachineLost
 from kmodlab.machine.machine import Machine
+from kmodlab.machine.pool import close_pool
 from kmodlab.progress import say
 
 __all__ = ["Sample", "growth", "soak"]
@@ -131,6 +132,7 @@ def _must_raise(kind: type[Exception], work: Callable[[], object]) -> None:
 
 
 def _sample(cycle: int, failures: int) -> Sample:
+    close_pool()  # spares come and go with use
     gc.collect()
     tasks = [task / "children" for task in Path("/proc/self/task").iterdir()]
     status = Path("/proc/self/status").read_text().splitlines()
