@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import kmodlab
 from kmodlab.resources import resource
@@ -24,6 +25,7 @@ __all__ = ["HEIGHT", "LACKING", "WIDTH", "chromium", "copy_lab", "new_page", "se
 LACKING = "install chromium: apt-get install --no-install-recommends chromium"
 
 WIDTH, HEIGHT = 1400, 1000
+_OWN = "Canceled future for"  # JupyterLab's own word for what it had asked of a Jupyter kernel that has ended
 
 _FOLDERS = {
     "JUPYTER_CONFIG_DIR": "config",
@@ -58,15 +60,22 @@ def chromium() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def new_page(browser: Browser) -> Iterator[Page]:
-    """Give a page of its own, and hold at the end that no script on it failed."""
+    """Give a page of its own, and hold at the end that no script on it failed and that it asked no other computer."""
     context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT})
     page = context.new_page()
     page.set_default_timeout(30_000)
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("pageerror", lambda error: errors.extend([] if _OWN in str(error) else [str(error)]))
+    page.on("request", lambda request: errors.extend(_elsewhere(request.url)))
     yield page
     context.close()
-    assert errors == []
+    assert errors == [], errors
+
+
+def _elsewhere(url: str) -> list[str]:
+    parts = urlsplit(url)
+    here = parts.scheme in {"data", "blob", "file", "about"} or parts.hostname in {"127.0.0.1", "localhost"}
+    return [] if here else [f"asked for {url}"]
 
 
 def copy_lab(top: Path) -> None:

@@ -217,3 +217,9 @@ def test_the_keyboard_is_enough_and_everybody_can_read_it(
     button(panel, "Open a terminal").wait_for()
     assert violations(page, ".kmodlab-panel") == []
     assert jupyter.cell(0).count() == 1, "no key was a command of JupyterLab's"
+
+
+def test_it_ends_with_the_jupyter_kernel(panel: Locator, page: Page) -> None:
+    page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+    panel.get_by_text("Ended", exact=True).wait_for()
+    panel.get_by_text("run the cell again").wait_for()

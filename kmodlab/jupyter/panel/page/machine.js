@@ -9,10 +9,12 @@ const STATES = {
   closed: "Stopped",
   dozing: "Dozing",
   silent: "Not answering",
+  ended: "Ended",
 };
 const REASONS = {
   dozing: "it stands still until somebody talks to it",
   silent: "for two seconds or longer",
+  ended: "with its Jupyter kernel; run the cell again",
 };
 
 function makeMachine(send) {
@@ -90,5 +92,7 @@ function makeMachine(send) {
     for (const button of [fresh, pause, nmi]) button.removeAttribute("aria-busy");
   }
 
-  return { node, show, tick, done };
+  const end = () => show({ ...last, state: "ended", dozing: false, booted: null, uptime: null });
+
+  return { node, show, tick, done, end };
 }

@@ -69,7 +69,7 @@ function render({ model, el }) {
     try {
       model.send(message);
     } catch {
-      // The Jupyter kernel has ended, and its machines with it: there is nobody to tell.
+      end(); // the Jupyter kernel has, and its machines with it: there is nobody to tell
     }
   };
   const root = make("div", { class: "kmodlab-panel", role: "region", "aria-label": "Panel of the machine",
@@ -112,6 +112,11 @@ function render({ model, el }) {
     if (taker) taker(message, buffers);
   };
   model.on("msg:custom", hear);
+  function end() {
+    machine.end();
+    root.inert = true;
+  }
+  model.on("comm_live_update", end);
 
   let inView = true;
   const isSeen = () => inView && document.visibilityState === "visible";
@@ -136,6 +141,7 @@ function render({ model, el }) {
   return () => {
     send({ do: "away", page });
     model.off("msg:custom", hear);
+    model.off("comm_live_update", end);
     clearInterval(heart);
     clearInterval(clock);
     document.removeEventListener("visibilitychange", look);
