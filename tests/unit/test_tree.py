@@ -19,6 +19,8 @@ import pytest
 
 import kmodlab
 
+pytestmark = pytest.mark.checkout
+
 TOP = Path(kmodlab.__file__).parent.parent
 PACKAGE = TOP / "kmodlab"
 
