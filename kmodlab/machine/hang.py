@@ -47,7 +47,6 @@ _SECTION = re.compile(r"NMI backtrace for cpu (\d+)(?! skipped)|Kernel panic - n
 _SECTION_END = re.compile(r"skipped: |^ *</TASK>|RIP: 0033(?:.*\n)+.*\bCR2: ", re.MULTILINE)
 _PANIC_END = re.compile(r"---\[ end Kernel panic|Kernel Offset: ")
 _INTERRUPTS = 0x200  # the flag IF of a processor that listens to interrupts
-_IDLE = re.compile(r"(?:native_|pv_native_)?(?:safe_)?halt$|(?:default|mwait|acpi|intel|amd_e400)_idle")
 _POINTER = re.compile(r"(?:RIP: 0010:|pc : )(.*)")
 
 
@@ -206,8 +205,9 @@ async def _by_nmi(emulator: Emulator, pulse: Pulse, own: tuple[str, ...]) -> Sta
     with contextlib.suppress(TimeoutError):
         await _within(pulse, printed(), 3.0)
     found = backtraces(emulator.console.since(before), own, answered=False)
-    busy = [stall for stall in found if not (stall.trace and _IDLE.match(stall.trace[0].function))]
-    return min(busy, key=lambda stall: stall.depth, default=Stall("silent", answered=False, own=own))
+    # What the kernel was at by itself, at that moment, says nothing about why nobody answered.
+    blamed = [stall for stall in found if stall.culprit]
+    return min(blamed, key=lambda stall: stall.depth, default=Stall("silent", answered=False, own=own))
 
 
 def backtraces(records: Sequence[KmsgRecord], own: tuple[str, ...], *, answered: bool = True) -> list[Stall]:
