@@ -21,10 +21,10 @@ import kmodlab.jupyter
 from kmodlab import aio
 from kmodlab.build.artifact import ModuleArtifact
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.errors import HostSetupError
 from kmodlab.host import kernels
 from kmodlab.machine import provision
 from kmodlab.resources import checkout, resource
+from tests.parts import needs
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
@@ -41,9 +41,6 @@ hypothesis.settings.load_profile("shared host")
 # nohup leaves it ignored, and so it would be for each process started here.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
-REQUIRED = {part for part in os.environ.get("KMODLAB_REQUIRE", "").split(",") if part}
-"""Parts of the host whose absence is a failure and not a reason to skip; CI names them all."""
-
 
 @pytest.fixture(autouse=True, scope="session")
 def own_data(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -57,17 +54,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave out what is about a checkout where there is none."""
     if checkout() is None:
         items[:] = [item for item in items if not item.get_closest_marker("checkout")]
-
-
-@contextlib.contextmanager
-def needs(part: str) -> Iterator[None]:
-    """Skip the test if the host lacks a part, or fail it where the part is required."""
-    try:
-        yield
-    except HostSetupError as error:
-        if part in REQUIRED:
-            raise
-        pytest.skip(f"no {part} here: {error}")
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ _STATUSES = {0: 0, 1: 1, 2: 130, 3: 3, 4: 2, 5: 2}
 def command(full: bool, arguments: tuple[str, ...]) -> int:
     """Run the tests; further arguments are pytest's.
 
-    Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build,browser makes them
+    Where this host lacks a part, its tests are skipped; KMODLAB_REQUIRE=machine,notebook,build,browser,tools makes them
     fail, and fetches the browser.
     """
     _need_libraries()

@@ -41,11 +41,11 @@ class HostPackage:
 
     Attributes:
         name: Debian's name of it, on every release that is supported.
-        part: what works only with it: ``machine``, ``build`` or ``browser``.
+        part: what works only with it: ``machine``, ``build``, ``browser`` or ``tools``.
         purpose: what it is for, in words.
         program: the program by which it is known to be there, or an empty text.
         library: the same for a shared library.
-        file: the same for any other file.
+        file: the same for any other file, as a pattern of `pathlib.Path.glob`.
     """
 
     name: str
@@ -58,7 +58,7 @@ class HostPackage:
     def found(self) -> str:
         """Return the path of its program, library or file, or an empty text if it is not there."""
         if self.file:
-            return self.file if Path(self.file).exists() else ""
+            return str(next(iter(sorted(Path("/").glob(self.file.lstrip("/")))), ""))
         if self.program:
             return str(process.which(self.program) or "")
         places = (path for base in ("/usr/lib", "/lib") for path in sorted(Path(base).glob(f"*/{self.library}")))
@@ -80,7 +80,12 @@ HOST_PACKAGES = (
 )
 """All of them. Their recommendations are not needed: without, they are about 75 MB with what they depend on."""
 
-TEST_PACKAGES = (HostPackage("chromium", "browser", "shows JupyterLab to the tests that use a browser", "chromium"),)
+TEST_PACKAGES = (
+    HostPackage("chromium", "browser", "shows JupyterLab to the tests that use a browser", "chromium"),
+    HostPackage("shellcheck", "tools", "reads the shell scripts", "shellcheck"),
+    HostPackage("lz4", "tools", "packs a kernel as some distributions do", "lz4"),
+    HostPackage("linux-source", "tools", "holds the kernel's style checker", file="/usr/src/linux-source-*.tar.xz"),
+)
 """What only tests need. With what it depends on it is large, so it comes only where KMODLAB_REQUIRE names its part."""
 
 _INSTALL = ("apt-get", "install", "--no-install-recommends")

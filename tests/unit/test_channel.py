@@ -25,6 +25,7 @@ from kmodlab.guest import Channel, Session, TaskResult
 from kmodlab.guest.frames import Exit, FrameParser, Type, encode, encode_identity, encode_start, header_of
 from kmodlab.guest.identity import identify
 from kmodlab.resources import resource
+from tests.parts import program
 
 MEGA = 1 << 20
 FLAGS = ("-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror")  # as vm/README.md says
@@ -33,13 +34,12 @@ FLAGS = ("-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror")  # as vm/README.
 @pytest.fixture(scope="session")
 def agent(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The agent, compiled as for the guest."""
-    if not process.which("musl-gcc"):
-        pytest.skip("musl-gcc is not installed")
-    program = tmp_path_factory.mktemp("agent") / "agent"
+    compiler = program("machine", "musl-gcc")
+    agent = tmp_path_factory.mktemp("agent") / "agent"
     sources = sorted(resource("vm/agent").glob("*.c"))
-    done = process.run(["musl-gcc", *FLAGS, "-o", program, *sources], timeout=120)
+    done = process.run([compiler, *FLAGS, "-o", agent, *sources], timeout=120)
     assert done.exit_status == 0, done.text
-    return program
+    return agent
 
 
 @dataclass

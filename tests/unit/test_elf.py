@@ -6,7 +6,6 @@ from __future__ import annotations
 import gzip
 import lzma
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from hypothesis import strategies as st
 
 from kmodlab.errors import RecordParseError
 from kmodlab.records import Export, ModInfo, read_module
+from tests.parts import program
 from tests.unit.captured import module_bytes
 
 ANATOMY = lzma.decompress(module_bytes("anatomy"))
@@ -34,9 +34,7 @@ def test_sections_by_kind() -> None:
 
 
 def test_sizes_agree_with_binutils(tmp_path: Path) -> None:
-    tool = shutil.which("readelf")
-    if tool is None:
-        pytest.skip("needs readelf of binutils")
+    tool = program("build", "readelf")
     (tmp_path / "anatomy.ko").write_bytes(ANATOMY)
     command = [tool, "--section-headers", "--wide", str(tmp_path / "anatomy.ko")]
     shown = subprocess.run(command, capture_output=True, check=True, text=True).stdout

@@ -7,7 +7,6 @@ import ast
 import fnmatch
 import importlib
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 
 import kmodlab
+from tests.parts import program
 
 pytestmark = pytest.mark.checkout
 
@@ -26,7 +26,7 @@ PACKAGE = TOP / "kmodlab"
 
 # Nothing imports what stands below it. Names on one line are one layer.
 LAYERS = """
-errors config resources process aio progress
+errors config resources process aio progress shared
 records
 build
 host
@@ -214,11 +214,9 @@ def test_linters(argv: list[str]) -> None:
 
 
 def test_shell_scripts() -> None:
-    program = shutil.which("shellcheck")
-    if not program:
-        pytest.skip("no shellcheck here")
     scripts = [path for path in tracked() if path.suffix == ".sh" or path.read_bytes()[:10] == b"#!/bin/sh\n"]
-    finished = subprocess.run([program, *scripts], capture_output=True, text=True, check=False)
+    argv = [program("tools", "shellcheck"), *scripts]
+    finished = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stdout
 
 

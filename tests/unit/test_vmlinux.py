@@ -6,7 +6,6 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-import shutil
 import struct
 import subprocess
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import pytest
 
 from kmodlab.errors import HostSetupError
 from kmodlab.host import kernels, vmlinux
+from tests.parts import program
 
 ELF = b"\x7fELF" + bytes(range(256)) * 400
 
@@ -47,8 +47,8 @@ def bzimage(payload: bytes, setup_sectors: int = 3, offset: int = 700) -> bytes:
 
 @pytest.mark.parametrize("name", PACKERS)
 def test_every_compression(name: str) -> None:
-    if name in {"zstd", "lz4"} and not shutil.which(name):
-        pytest.skip(f"no {name} here")
+    if name in {"zstd", "lz4"}:
+        program("tools", name)
     assert vmlinux.extract(bzimage(PACKERS[name](ELF))) == ELF
 
 
