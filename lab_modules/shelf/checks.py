@@ -38,7 +38,7 @@ def nothing_left(trial: Trial, watched: ledger.Watch, when: str) -> None:
     books = [one for one in watched.ledger.live if one.kind == "slab"]
     trial.expect(not books, "left", f"{when} {len(books)} books were never given back")
     trial.expect(trial.run(f"test -e {CACHE}").exit_status, "cache", f"{when} the cache shelf_book is still there")
-    trial.expect(not watched.ledger.live, "leak", f"{when} there is left: {watched.ledger.live[:1]}")
+    trial.expect(not watched.ledger.live, "leak", f"{when}: {'; '.join(map(str, watched.ledger.live[:1]))}")
 
 
 @check(points=2, passed="so many books, each from the cache, and all given back")
