@@ -18,6 +18,7 @@ import lessons
 import machines
 import panel
 from measure import Row, machine
+from table import WHAT, table
 
 # Rows that are measured only when they are named: they take longer than all others together.
 LONG = {"suite"}
@@ -48,25 +49,35 @@ MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
 }
 
 
+# Rows that a maker of another name makes.
+PART_OF = {"panel_idle": "panel", "panel_flood": "panel"}
+
+
 def main() -> int:
     """Measure the rows that are named, or all."""
     parser = argparse.ArgumentParser(prog="kmodlab bench")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     parser.add_argument("rows", nargs="*", choices=[*MAKERS, []], help="the rows to measure; all if none is named")
     parser.add_argument("--equivalence", action="store_true", help="compare the two ways to build, and measure nothing")
+    parser.add_argument("--table", action="store_true", help="measure the rows of README.md and print its table")
     chosen = parser.parse_args()
     if chosen.equivalence:
         return 1 if equivalence.compare() else 0
-    makers = dict.fromkeys(MAKERS[name] for name in chosen.rows or [name for name in MAKERS if name not in LONG])
+    wanted = chosen.rows or [name for name in MAKERS if name not in LONG]
+    if chosen.table:
+        wanted = [PART_OF.get(name, name) for name in WHAT]
+    makers = dict.fromkeys(MAKERS[name] for name in wanted)
     rows, failed = [], False
     for maker in makers:
         try:
             for made in maker():
                 rows.append(made)
-                print(made, flush=True)
+                print(made, flush=True, file=sys.stderr if chosen.table else sys.stdout)
         except Exception as error:
             failed = True
             print(f"{maker.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+    if chosen.table:
+        print(table(rows))
     if chosen.json:
         report = {"machine": machine(), "rows": [made.as_dict() for made in rows]}
         chosen.json.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
