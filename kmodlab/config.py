@@ -25,6 +25,8 @@ class Settings:
 
     Attributes:
         cache: folder for kernels, images, frozen machines and built modules (``KMODLAB_CACHE``).
+        shared_cache: such a folder that an administrator fills and several share, looked at first and never written;
+            None: there is none (``KMODLAB_SHARED_CACHE``).
         data: folder for what a learner wrote (``KMODLAB_DATA``).
         accelerator: ``auto``, ``tcg`` or ``kvm`` (``KMODLAB_ACCELERATOR``).
         memory: MiB of a machine's memory (``KMODLAB_MEMORY``).
@@ -47,6 +49,7 @@ class Settings:
     build_timeout: float = 120.0
     idle: float = 600.0
     pool: int = 2
+    shared_cache: Path | None = None
 
 
 @once
@@ -75,6 +78,7 @@ def _parse(variable: str, text: str, kind: object) -> object:
     """Turn the text of a variable into the kind (a name, since annotations are strings here) of its field."""
     parsers: dict[str, Callable[[str], object]] = {
         "Path": lambda t: Path(t).expanduser().absolute(),
+        "Path | None": lambda t: Path(t).expanduser().absolute(),
         "int": int,
         "float": float,
         "str": str,

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodlab.errors import HostSetupError
+from kmodlab.shared import pass_over, shared
 
 __all__ = ["Entry", "Store"]
 
@@ -68,26 +69,39 @@ class Store:
         self._sound: dict[Path, tuple[object, ...]] = {}
 
     def get(self, key: str) -> Entry | None:
-        """Return the entry of a key, every byte of it checked, or None."""
+        """Return the entry of a key, every byte of it checked, or None; what others share with us comes first."""
+        place = shared(self.folder / key)
+        if place is not None:
+            entry = self._entry(place, key)
+            if entry is not None:
+                return entry
+            pass_over(place, "damaged")
+        return self._get_own(key)
+
+    def _get_own(self, key: str) -> Entry | None:
+        """The same of this store alone; what is damaged is taken away."""
         folder = self.folder / key
+        there = os.path.lexists(folder)
+        entry = self._entry(folder, key) if there else None
+        if entry is None:
+            if there:
+                self._discard(folder)
+            return None
+        with suppress(OSError):
+            os.utime(folder)
+        return entry
+
+    def _entry(self, folder: Path, key: str) -> Entry | None:
+        """What a folder holds for a key, or None if it is not there whole."""
         try:
             facts = json.loads((folder / "entry.json").read_bytes())
             entry = Entry(folder, dict(facts["files"]), dict(facts["note"]))
             sound = facts["key"] == key and all(
                 self._is_sound(folder / name, checksum) for name, checksum in entry.files.items()
             )
-        except FileNotFoundError:
-            if not folder.is_dir():
-                return None
-            sound = False
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            sound = False
-        if not sound:
-            self._discard(folder)
             return None
-        with suppress(OSError):
-            os.utime(folder)
-        return entry
+        return entry if sound else None
 
     def put(self, key: str, files: Mapping[str, bytes], note: Mapping[str, Any], *, mode: int = 0o644) -> Entry:
         """Store files (plain names, one mode) and a note (JSON values) under a key, in place of what was there.
@@ -166,7 +180,7 @@ class Store:
             except OSError:
                 if not folder.is_dir():
                     raise
-                there, made = self.get(folder.name), json.loads((new / "entry.json").read_text())
+                there, made = self._get_own(folder.name), json.loads((new / "entry.json").read_text())
                 if there and (there.files, there.note) == (made["files"], made["note"]):
                     shutil.rmtree(new)
                     return

@@ -23,6 +23,7 @@ from kmodlab.build.kbuild import ENVIRONMENT, VARIABLES, kbuild, toolchain
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.sandbox import WORK
 from kmodlab.build.source import ModuleSource
+from kmodlab.shared import shared
 
 __all__ = ["COMMON", "PROBE", "Recipe", "has_recipe", "recipe"]
 
@@ -87,7 +88,8 @@ def recipe(kernel: KernelBuild, cache: Path, timeout: float) -> Recipe | None:
 
 def has_recipe(kernel: KernelBuild, cache: Path) -> bool:
     """Whether the probe was built already."""
-    return (cache / "recipes" / _key(kernel)).is_dir()
+    place = cache / "recipes" / _key(kernel)
+    return shared(place) is not None or place.is_dir()
 
 
 def _key(kernel: KernelBuild) -> str:

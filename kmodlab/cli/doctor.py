@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
+from kmodlab import shared
 from kmodlab.cli.output import Output
 from kmodlab.config import settings
 from kmodlab.errors import KmodlabError
@@ -67,9 +70,13 @@ def checks() -> Iterator[Check]:
     for package in packages.HOST_PACKAGES:
         found = package.found()
         yield Check(package.name, bool(found), found, package.purpose, packages.install_line([package]))
+    base = settings().shared_cache
+    if base:
+        yield _shared_cache(base)
     yield _sandbox()
     yield _kernel()
     yield from _machine()
+    yield from _lock()
     free = shutil.disk_usage(settings().cache if settings().cache.exists() else "/").free
     where = f"{size_text(free)} free for {settings().cache}"
     yield Check(
@@ -92,18 +99,56 @@ def _kernel() -> Check:
         kernel = kernels.default_kernel()
     except KmodlabError:
         return Check("kernel", False, "", "building modules and running machines", "run ./lab setup")
-    return Check("kernel", True, f"{kernel.release} ({kernel.source})", "building modules and running machines")
+    found = f"{kernel.release} ({kernel.source}){_where(kernel.root)}"
+    return Check("kernel", True, found, "building modules and running machines")
+
+
+def _lock() -> Iterator[Check]:
+    """What the course's lock asks for, if it has one; a difference hinders nothing here, so it is told and no more."""
+    from kmodlab.course.lock import NAME, course_lock, mismatch
+
+    found = course_lock()
+    if found is None:
+        return
+    try:
+        words = mismatch(found)
+    except KmodlabError as error:
+        words = str(error)
+    yield Check(NAME, True, words or f"{found}: all as locked", "the same results as others have")
+
+
+def _where(path: Path) -> str:
+    base = settings().shared_cache
+    return ", in the shared cache" if base and path.is_relative_to(base) else ""
+
+
+def _shared_cache(folder: Path) -> Check:
+    """Whether the shared cache can be used, and what of it."""
+    needed = "having once for all users what each would fetch and make"
+    try:
+        why = shared.complaint(folder)
+    except OSError as error:
+        why = error.strerror or "unreadable"
+    if why:
+        mend = f"let root fill it (KMODLAB_CACHE={folder} ./lab setup) and leave it for others to read, or unset it"
+        return Check("shared cache", False, f"{folder}: {why}", needed, mend)
+    there = [name for name in sorted(shared.SHARED_PARTS) if shared.shared(settings().cache / name)]
+    return Check("shared cache", True, f"{folder} ({', '.join(there) or 'nothing in it that can be used'})", needed)
 
 
 def _machine() -> Iterator[Check]:
-    from kmodlab.cli import stages
     from kmodlab.machine import accelerator
+    from kmodlab.machine.image import find_image
+    from kmodlab.machine.provision import ready_template
 
     mend = "run ./lab setup"
-    ready = {stage.name: stage.ready() for stage in stages.all_stages()}
-    yield Check("guest image", ready["image"], "made" if ready["image"] else "", "running machines", mend)
-    yield Check(
-        "frozen machine", ready["template"], "made" if ready["template"] else "", "machines that start fast", mend
-    )
+    image = template = None
+    with contextlib.suppress(KmodlabError):
+        kernel = kernels.default_kernel()
+        image, template = find_image(kernel), ready_template(kernel, settings().memory, settings().cpus)
+    for name, found, needed in (
+        ("guest image", image, "running machines"), ("frozen machine", template, "machines that start fast"),
+    ):  # fmt: skip
+        yield Check(name, found is not None, f"made{_where(found.folder)}" if found else "", needed, mend)
     chosen = settings().accelerator if settings().accelerator != "auto" else accelerator.verdict()
     yield Check("accelerator", True, chosen or "not tried yet", "speed")

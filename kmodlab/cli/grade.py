@@ -21,6 +21,7 @@ __all__ = ["command"]
 @click.option("--exercise", "wanted", multiple=True, metavar="ID", help="Grade only this exercise; may be repeated.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Answers at once; one for each processor otherwise.")
 @click.option("--again", is_flag=True, help="Examine anew what was graded before.")
+@click.option("--locked", is_flag=True, help="Fail where what is here differs from the course's kmodlab.lock.")
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Write a table for spreadsheets.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_obj
@@ -30,6 +31,7 @@ def command(
     wanted: tuple[str, ...],
     jobs: int | None,
     again: bool,
+    locked: bool,
     table: Path | None,
     as_json: bool,
 ) -> int:
@@ -40,6 +42,7 @@ def command(
     from kmodlab.build.sandbox import choose
     from kmodlab.course.exercise import find_exercise, find_exercises
     from kmodlab.course.grade import grade, grades_csv
+    from kmodlab.course.lock import hold
     from kmodlab.course.submissions import find_submissions, read_submission
     from kmodlab.host.kernels import ensure_kernel
     from kmodlab.resources import resource
@@ -49,6 +52,7 @@ def command(
     exercises = [find_exercise(name, every) for name in wanted] or list(every)
     found = find_submissions(paths, exercises)
     need_stages()
+    hold([resource("notebooks")], insist=locked)
     choose()  # what cannot be compiled in a sandbox is not graded at all
     submissions = [read_submission(path, exercises) for path in found]
     grades = grade(submissions, exercises, ensure_kernel(), jobs=jobs or os.cpu_count() or 1, again=again, say=say)

@@ -3,30 +3,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from kmodlab.build.fast import prepare
 from kmodlab.build.recipe import has_recipe
 from kmodlab.build.reference import ensure_reference, find_reference
 from kmodlab.config import settings
-from kmodlab.errors import KmodlabError
+from kmodlab.course.lock import course_lock, read_lock
+from kmodlab.errors import HostSetupError, KmodlabError
 from kmodlab.host import kernels, setup
 from kmodlab.host.setup import Failure, Stage, run_stages
 from kmodlab.machine import provision
-from kmodlab.machine.image import GuestImage, ensure_image, image_key
+from kmodlab.machine.image import ensure_image, find_image
 
 __all__ = ["all_stages", "make_stages", "need_stages"]
 
 
-def all_stages() -> tuple[Stage, ...]:
-    """Return every stage, in the order in which they are made."""
+def all_stages(lock: Path | None = None) -> tuple[Stage, ...]:
+    """Return every stage, in the order in which they are made.
+
+    Args:
+        lock: whose kernel to take where it can be had; if None, that of the course where there is no kernel yet.
+    """
+    # A lock is asked only where there is something to choose: whoever runs a verb may stand in anybody's folder.
+    found = lock or (None if _kernel_is_there() else course_lock())
+    held = read_lock(found) if found else None
+    kernel = setup.kernel_stage((held.release, held.version) if held else None, insist=lock is not None)
     return (
-        *(setup.packages_stage(), setup.kernel_stage(), _build_stage(), _image_stage(), _template_stage()),
+        *(setup.packages_stage(), kernel, _build_stage(), _image_stage(), _template_stage()),
         _reference_stage(),
     )
 
 
-def make_stages(upto: str = "reference") -> tuple[Failure, ...]:
-    """Make the stages up to one, as far as it goes; return what could not be made."""
-    stages = all_stages()
+def make_stages(upto: str = "reference", lock: Path | None = None) -> tuple[Failure, ...]:
+    """Make the stages up to one, as far as it goes; return what could not be made. The lock is as for `all_stages`."""
+    stages = all_stages(lock)
     last = next(number for number, stage in enumerate(stages) if stage.name == upto)
     return run_stages(stages[: last + 1])
 
@@ -40,6 +51,14 @@ def need_stages(upto: str = "template") -> None:
     failures = make_stages(upto)
     if failures:
         raise failures[0].error
+
+
+def _kernel_is_there() -> bool:
+    try:
+        kernels.default_kernel()
+    except HostSetupError:
+        return False
+    return True
 
 
 def _build_stage() -> Stage:
@@ -62,19 +81,18 @@ def _build_is_ready() -> bool:
 def _image_stage() -> Stage:
     return Stage(
         "image",
-        lambda: _image() is not None,
+        _image_is_ready,
         lambda: "Guest image: the programs of a small Debian and the kernel's modules (download: about 30 MB)",
         lambda: ensure_image(kernels.default_kernel()),
         needs="kernel",
     )
 
 
-def _image() -> GuestImage | None:
+def _image_is_ready() -> bool:
     try:
-        image = GuestImage(settings().cache / "images" / image_key(kernels.default_kernel()))
+        return find_image(kernels.default_kernel()) is not None
     except KmodlabError:
-        return None
-    return image if (image.folder / "image.json").is_file() else None
+        return False
 
 
 def _template_stage() -> Stage:

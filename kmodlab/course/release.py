@@ -103,7 +103,7 @@ def _copy_notebooks(source: Path, target: Path, exercises: tuple[Exercise, ...],
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n")
-    beside = {".md", ".toml", ".png", ".svg"}
+    beside = {".md", ".toml", ".png", ".svg", ".lock"}
     for path in sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in beside):
         place = target / path.relative_to(source)
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kmodlab import process
 from kmodlab.build.kernel import KernelBuild
@@ -24,6 +25,7 @@ from kmodlab.errors import HostSetupError, UsageError
 from kmodlab.host import apt, vmlinux
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
+from kmodlab.shared import pass_over, shared
 
 __all__ = [
     "ARCHITECTURES",
@@ -32,8 +34,10 @@ __all__ = [
     "default_packages",
     "default_release",
     "ensure_kernel",
+    "find_kernel",
     "find_kernels",
     "resolve_kernel",
+    "take_kernel",
 ]
 
 ARCHITECTURES = {"amd64": "x86_64"}
@@ -46,6 +50,7 @@ _RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~-]*\Z")
 _ROOM = 1_000_000_000  # bytes that the largest stock kernel takes while it is made
 _UNWANTED = ("usr/share", "etc", "boot/System.map-{release}")
 _FORM = 1  # raise it when what lies in a kernel's folder changes
+_DEFAULT = "default.json"  # names the folder of the kernel that is used where none is named
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +86,10 @@ def default_kernel() -> KernelBuild:
 
 
 def find_kernels() -> list[KernelBuild]:
-    """Return the kernels that are there whole, in the order of their names."""
-    folders = sorted(path.parent for path in _folder().glob("*/kernel.json"))
-    return [kernel for kernel in map(_read, folders) if kernel]
+    """Return the kernels that are there whole, in the order of their names; those that are shared come before own."""
+    bases = (base for base in (shared(_folder()), _folder()) if base)
+    names = sorted({path.parent.name for base in bases for path in base.glob("*/kernel.json")})
+    return [kernel for kernel in map(_find, names) if kernel]
 
 
 def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = None) -> KernelBuild:
@@ -107,18 +113,43 @@ def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = N
         if kernel is None:
             kernel = _fetch(release, archive or apt.private_apt())
         if release is None:
-            _write_json(_folder() / "default.json", {"folder": kernel.root.parent.name})
+            _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name})
     return kernel
 
 
-def _fetch(release: str | None, archive: apt.PrivateApt) -> KernelBuild:
-    packages = resolve_kernel(release, archive)
-    kernel = _by_release(packages.release)
+def take_kernel(release: str, version: str, archive: apt.PrivateApt | None = None) -> KernelBuild:
+    """Return the kernel of just this version, fetched if need be, and let it be the default one from now on.
+
+    Args:
+        release: as ``uname -r`` prints it.
+        version: of its packages.
+        archive: where to fetch it from; the machine's own sources if None.
+
+    Raises:
+        UsageError: `release` or `version` cannot be meant.
+        HostSetupError: as for `ensure_kernel`.
+    """
+    if not _RELEASE.match(release) or not _RELEASE.match(version):
+        raise UsageError(f"use kernel {release!r} ({version!r}): not a kernel's release and version")
+    with locked(_folder() / "lock", "setting up a kernel"):
+        kernel = find_kernel(release, version) or _fetch(release, archive or apt.private_apt(), version)
+        _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name, "pinned": True})
+    return kernel
+
+
+def find_kernel(release: str, version: str) -> KernelBuild | None:
+    """Return the kernel of just this version if it is there whole."""
+    return next((kernel for kernel in find_kernels() if (kernel.release, kernel.version) == (release, version)), None)
+
+
+def _fetch(release: str | None, archive: apt.PrivateApt, version: str = "") -> KernelBuild:
+    packages = resolve_kernel(release, archive, version)
+    kernel = find_kernel(packages.release, packages.version) if version else _by_release(packages.release)
     if kernel is None:
         try:
             kernel = _make(packages, archive)
         except apt.StaleLists:
-            kernel = _make(resolve_kernel(release, archive), archive)
+            kernel = _make(resolve_kernel(release, archive, version), archive)
     return kernel
 
 
@@ -132,8 +163,15 @@ def default_release(archive: apt.PrivateApt) -> str:
     return _one(_needs(archive, image), r"linux-image-(\d.*)", image)
 
 
-def resolve_kernel(release: str | None = None, archive: apt.PrivateApt | None = None) -> KernelPackages:
+def resolve_kernel(
+    release: str | None = None, archive: apt.PrivateApt | None = None, version: str = ""
+) -> KernelPackages:
     """Return what to fetch for a kernel, from the package lists (of the machine's own sources if none are named).
+
+    Args:
+        release: as ``uname -r`` prints it; the stock kernel's if None.
+        archive: whose lists; the machine's own if None.
+        version: of its packages, if not just the newest will do.
 
     Raises:
         HostSetupError: the archive has no such kernel, or its architecture is not supported.
@@ -145,7 +183,9 @@ def resolve_kernel(release: str | None = None, archive: apt.PrivateApt | None = 
     needs = _needs(archive, headers)
     common = _one(needs, r"(linux-headers-\S+-common)", headers)
     kbuild = _one(needs, r"(linux-kbuild-\S+)", headers)
-    debs = archive.resolve([f"linux-image-{release}", headers, common, kbuild])
+    exactly = f"={version}" if version else ""
+    names = (f"linux-image-{release}", headers, common, kbuild)
+    debs = archive.resolve([f"{name}{exactly}" for name in names])
     return KernelPackages(release, debs[0].version, debs)
 
 
@@ -185,10 +225,32 @@ def _folder() -> Path:
 
 
 def _default() -> KernelBuild | None:
+    """The default kernel: the shared cache's, unless this user has taken one that a course pins."""
+    own = _named(_folder() / _DEFAULT)
+    if own and own.get("pinned"):
+        return _find(own["folder"])
+    place = shared(_folder() / _DEFAULT)
+    theirs = _named(place) if place else None
+    return (_find(theirs["folder"]) if theirs else None) or (_find(own["folder"]) if own else None)
+
+
+def _named(file: Path) -> dict[str, Any] | None:
+    """What a file says that names the default kernel."""
     try:
-        name = json.loads((_folder() / "default.json").read_text())["folder"]
+        facts = json.loads(file.read_text())
+        return facts if Path(facts["folder"]).name == facts["folder"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _find(name: str) -> KernelBuild | None:
+    """The kernel of a folder of that name, shared or own."""
+    place = shared(_folder() / name)
+    if place:
+        kernel = _read(place)
+        if kernel:
+            return kernel
+        pass_over(place, "damaged")
     return _read(_folder() / name)
 
 

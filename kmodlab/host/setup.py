@@ -91,19 +91,48 @@ def _make_packages() -> None:
     packages.install(missing, rights)
 
 
-def kernel_stage() -> Stage:
-    """Debian's stock kernel of this machine's release, with its headers."""
-    return Stage("kernel", _kernel_is_ready, _announce_kernel, kernels.ensure_kernel)
+def kernel_stage(pinned: tuple[str, str] | None = None, *, insist: bool = False) -> Stage:
+    """The default kernel with its headers.
+
+    Args:
+        pinned: release and version of the one to take, where it can be had; else it is Debian's stock kernel of this
+            machine's release.
+        insist: take it also where another one is the default already.
+    """
+    return Stage(
+        "kernel",
+        lambda: _kernel_is_ready(pinned if insist else None),
+        lambda: _announce_kernel(pinned),
+        lambda: _make_kernel(pinned),
+    )
 
 
-def _kernel_is_ready() -> bool:
+def _kernel_is_ready(pinned: tuple[str, str] | None) -> bool:
     try:
-        kernels.default_kernel()
+        kernel = kernels.default_kernel()
     except HostSetupError:
         return False
-    return True
+    return pinned is None or (kernel.release, kernel.version) == pinned
 
 
-def _announce_kernel() -> str:
-    found = kernels.resolve_kernel()
-    return f"Kernel {found.release} with its headers (download: {size_text(found.size)})"
+def _announce_kernel(pinned: tuple[str, str] | None) -> str:
+    if pinned and kernels.find_kernel(*pinned):
+        return f"Kernel {pinned[0]} ({pinned[1]}), as the course's lock asks (no download)"
+    try:
+        found = kernels.resolve_kernel(pinned[0], version=pinned[1]) if pinned else kernels.resolve_kernel()
+    except HostSetupError:
+        if not pinned:
+            raise
+        return f"Kernel {pinned[0]} ({pinned[1]}), as the course's lock asks"
+    why = ", as the course's lock asks," if pinned else ""
+    return f"Kernel {found.release}{why} with its headers (download: {size_text(found.size)})"
+
+
+def _make_kernel(pinned: tuple[str, str] | None) -> None:
+    if pinned:
+        try:
+            kernels.take_kernel(*pinned)
+        except HostSetupError as error:
+            words = str(error).rpartition(";")[0] or str(error)
+            say(f"kmodlab: the locked kernel {pinned[0]} ({pinned[1]}) cannot be had: {words}; another one serves")
+    kernels.ensure_kernel()

@@ -10,6 +10,7 @@ from kmodlab.course.examine import examine
 from kmodlab.course.exercise import Exercise, find_exercise, find_exercises
 from kmodlab.course.learner import Learner, Version
 from kmodlab.course.lessons import find_lessons
+from kmodlab.course.lock import course_lock, mismatch
 from kmodlab.course.map import CourseMap, course_map
 from kmodlab.course.results import ExerciseResult
 from kmodlab.errors import HostSetupError, UsageError
@@ -34,6 +35,7 @@ class Desk:
         self.learner = Learner()
         self.answers: dict[str, ModuleSource] = {}
         self._complained = False
+        self._held = False
 
     # -- Checking ---------------------------------------------------------------------------------------------------
 
@@ -50,10 +52,22 @@ class Desk:
         if exercise is None:
             return course_map(find_exercises(), self.learner.best(), find_lessons())
         one = find_exercise(exercise)
+        self._hold()
         with step(f"Checking {one.title}") as now:
             result = examine(one, self._answer(one), self.lab.kernel(), hidden=False, watch=now.tell)
         self._kept(lambda: self.learner.note(result))
         return result
+
+    def _hold(self) -> None:
+        """Say once in a notebook where this set-up differs from the course's lock: a grader's may judge otherwise."""
+        found = None if self._held else course_lock()
+        self._held = True
+        try:
+            words = mismatch(found, self.lab.kernel()) if found else ""
+        except UsageError as error:
+            words = str(error)
+        if words:
+            show(note(f"The grade may differ from what you see here: {words}."))
 
     def _answer(self, one: Exercise) -> ModuleSource:
         source = self.answers.get(one.module)

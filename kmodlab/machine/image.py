@@ -25,8 +25,9 @@ from kmodlab.host.state import locked, writing
 from kmodlab.machine.cpio import initramfs
 from kmodlab.progress import step
 from kmodlab.resources import resource
+from kmodlab.shared import pass_over, shared
 
-__all__ = ["GuestImage", "ensure_image", "guest_packages", "image_key"]
+__all__ = ["GuestImage", "ensure_image", "find_image", "guest_packages", "image_key"]
 
 EARLY_MODULES = (
     "virtio_pci",
@@ -85,8 +86,15 @@ class GuestImage:
 
     @property
     def key(self) -> str:
-        """What tells this image from any other."""
+        """What tells this image from those of other kernels and other programs."""
         return self.folder.name
+
+    def made_of(self) -> tuple[str, ...]:
+        """Return its packages, ``NAME=VERSION`` each: those that the archive had on the day when it was made."""
+        try:
+            return tuple(json.loads((self.folder / "image.json").read_text())["packages"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
 
 
 def image_key(kernel: KernelBuild) -> str:
@@ -97,6 +105,17 @@ def image_key(kernel: KernelBuild) -> str:
     return f"{kernel.key}_{digest.hexdigest()[:12]}"
 
 
+def find_image(kernel: KernelBuild) -> GuestImage | None:
+    """Return the image of a kernel if it is there, shared or own."""
+    own = settings().cache / "images" / image_key(kernel)
+    place = shared(own)
+    if place:
+        if _whole(GuestImage(place)):
+            return GuestImage(place)
+        pass_over(place, "damaged")
+    return GuestImage(own) if _whole(GuestImage(own)) else None
+
+
 def ensure_image(kernel: KernelBuild) -> GuestImage:
     """Return the image of a kernel, making it if it is not there (about 30 MB of packages, 10 s of work).
 
@@ -104,9 +123,10 @@ def ensure_image(kernel: KernelBuild) -> GuestImage:
         ImageError: a tool that makes it failed; the message holds the tool's words.
         HostSetupError: no network, no room on the disk, a tool is missing.
     """
+    found = find_image(kernel)
+    if found:
+        return found
     image = GuestImage(settings().cache / "images" / image_key(kernel))
-    if _whole(image):
-        return image
     with locked(Path(f"{image.folder}.lock"), "making the same guest image"), writing(image.folder.parent):
         if not _whole(image):
             _make(image, kernel)

@@ -28,6 +28,7 @@ from kmodlab.records.modules import parse_modules
 from kmodlab.records.owners import Owners
 from kmodlab.records.symbols import CallSite, KernelSymbols, ModuleCode
 from kmodlab.records.trace import TraceEvent, TraceFormat
+from kmodlab.shared import shared
 
 __all__ = ["Watch", "lines_of", "watch"]
 
@@ -294,7 +295,8 @@ def _code(name: str, path: Path) -> ModuleCode:
 def _symbols(vm: Machine) -> KernelSymbols:
     """The kernel's functions. All clones of one frozen machine have the same, so they are read from one of them."""
     assert vm._template is not None
-    path = settings().cache / "symbols" / f"{vm._template.folder.name}.txt"
+    own = settings().cache / "symbols" / f"{vm._template.folder.name}.txt"
+    path = shared(own) or own
     if not path.exists():
         with vm._talking() as session:
             text = session.task(["@read", "/proc/kallsyms"], timeout=60, limit=_READ_LIMIT, cwd="/").stdout
@@ -312,4 +314,5 @@ def _keep(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         file.write(content)
+        Path(file.name).chmod(0o644)
     Path(file.name).replace(path)

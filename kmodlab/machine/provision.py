@@ -11,9 +11,9 @@ from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
 from kmodlab.host import kernels
 from kmodlab.machine import accelerator
-from kmodlab.machine.image import GuestImage, ensure_image, image_key
+from kmodlab.machine.image import GuestImage, ensure_image, find_image
 from kmodlab.machine.qemu import Hardware
-from kmodlab.machine.template import Template, ensure_template, find_template
+from kmodlab.machine.template import Template, ensure_template, find_template, ready
 from kmodlab.records.elf import ModuleFile, read_module
 
 __all__ = ["module_paths", "ready_template", "template", "tree_file", "tree_path"]
@@ -39,14 +39,13 @@ def template(kernel: KernelBuild | str | None, memory: int, cpus: int) -> Templa
 def ready_template(kernel: KernelBuild, memory: int, cpus: int) -> Template | None:
     """Return the frozen machine for a wish if it is on the disk; nothing is made."""
     chosen = accelerator.verdict() if settings().accelerator == "auto" else settings().accelerator
-    image = GuestImage(settings().cache / "images" / image_key(kernel))
-    if chosen is None or not (image.folder / "image.json").is_file():
+    image = find_image(kernel)
+    if chosen is None or image is None:
         return None
     try:
-        found = find_template(kernel, image, Hardware(kernel.arch, chosen, cpus, memory))
+        return ready(find_template(kernel, image, Hardware(kernel.arch, chosen, cpus, memory)))
     except HostSetupError:  # no QEMU
         return None
-    return found if found.is_whole() else None
 
 
 def _try_kvm(kernel: KernelBuild, image: GuestImage, memory: int, cpus: int) -> None:

@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +30,12 @@ from kmodlab.machine.image import GuestImage
 from kmodlab.machine.outside import SYMBOLS
 from kmodlab.progress import step
 from kmodlab.records.modules import parse_modules
+from kmodlab.shared import pass_over, shared
 
-__all__ = ["Template", "boot_arguments", "ensure_template", "find_template"]
+__all__ = ["Template", "boot_arguments", "ensure_template", "find_template", "ready"]
 
 _STATE_BYTES = 1 << 20  # more than the devices' state takes
-_FORM = 4  # raise it when the same inputs make another template
+_FORM = 5  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
 _WARM_UP = """
@@ -75,8 +76,10 @@ class Template:
                 _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
             except (OSError, ValueError, KeyError) as error:
                 # Without its manifest it does not count as there, so that the next one who asks makes it anew.
-                with contextlib.suppress(OSError):
-                    (self.folder / "template.json").unlink()
+                # What several share is not ours to mend: a cache that may be read only, or else its administrator's.
+                if not _is_shared(self.folder):
+                    with contextlib.suppress(OSError):
+                        (self.folder / "template.json").unlink()
                 raise ImageError(f"load the frozen machine: {error}; try again, it is made anew then") from error
         return _memories[self.folder]
 
@@ -128,17 +131,47 @@ def boot_arguments(hardware: qemu.Hardware) -> str:
 
 
 def find_template(kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardware) -> Template:
-    """Return the template for this hardware, kernel and QEMU, be it on the disk or not."""
+    """Return the template for this hardware, kernel and QEMU in the own cache, be it on the disk or not.
+
+    Its name holds all that it depends on: so one that others share with us is one of this very QEMU and, with KVM, of
+    a processor like this one.
+    """
     binary = process.which(qemu.architecture(hardware.arch).binary)
     if binary is None:
         raise HostSetupError("find QEMU: not installed; run ./lab setup, or apt-get install qemu-system-x86")
     build = binary.stat()
     devices = qemu.command_line(hardware, qemu.Descriptors(0, 0, 0, 0, 0, 0), None)
-    inputs = [_FORM, asdict(hardware), image.key, boot_arguments(hardware), _WARM_UP, devices]
+    inputs = [_FORM, asdict(hardware), image.key, image.made_of(), boot_arguments(hardware), _WARM_UP, devices]
     inputs += [build.st_size, build.st_mtime_ns]
+    if hardware.accelerator == "kvm":  # its processor is the host's own
+        inputs.append(_processor())
     digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
     name = f"{kernel.release}_{hardware.accelerator}_{hardware.cpus}cpu_{hardware.memory}M_{digest}"
     return Template(settings().cache / "templates" / name, hardware, kernel, image)
+
+
+def _is_shared(folder: Path) -> bool:
+    base = settings().shared_cache
+    return base is not None and folder.is_relative_to(base)
+
+
+def _processor() -> list[str]:
+    """What tells this host's kind of processor from another, as a guest would notice."""
+    wanted = ("vendor_id", "cpu family", "model", "stepping", "flags")
+    lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+    facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return [facts.get(name, "") for name in wanted]
+
+
+def ready(template: Template) -> Template | None:
+    """Return a template, or the same of the shared cache, if it is there whole; None if neither is."""
+    place = shared(template.folder)
+    if place:
+        theirs = replace(template, folder=place)
+        if theirs.is_whole():
+            return theirs
+        pass_over(place, "damaged")
+    return template if template.is_whole() else None
 
 
 def ensure_template(
@@ -151,6 +184,11 @@ def ensure_template(
         MachineError: QEMU refused.
     """
     template = find_template(kernel, image, hardware)
+    theirs = ready(template)
+    if theirs and theirs.folder != template.folder:
+        if _usable(theirs):
+            return theirs
+        pass_over(theirs.folder, "damaged")
     if not _usable(template):
         lock = locked(Path(f"{template.folder}.lock"), "freezing the same machine")
         with lock, writing(template.folder.parent):

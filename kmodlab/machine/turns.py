@@ -52,6 +52,8 @@ async def turn(*, wait: bool = True) -> AsyncIterator[None]:
 def _take() -> int | None:
     """The descriptor of a turn's file, -1 where there are none, or None if all are taken."""
     folder = settings().cache / "templates"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
     count = len(os.sched_getaffinity(0))
     for number in random.sample(range(count), count):
         try:
