@@ -11,30 +11,23 @@ Whatever is not of the shape that is proven here is for kbuild, whose result is 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kmodlab.build.cache import Store
 from kmodlab.build.diagnostics import Diagnostic
-from kmodlab.build.kbuild import ENVIRONMENT, Made, toolchain
+from kmodlab.build.generated import Forecast, Generated
+from kmodlab.build.headers import Header, names, precompiled, with_header
+from kmodlab.build.kbuild import ENVIRONMENT, Made
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.parse import parse
-from kmodlab.build.recipe import COMMON, PROBE, Argv, Recipe, recipe
+from kmodlab.build.recipe import COMMON, Argv, Recipe, recipe
 from kmodlab.build.sandbox import WORK, Job, Limits, choose
 from kmodlab.build.source import ModuleSource
-from kmodlab.errors import HostSetupError
 
 __all__ = ["fast", "leading_block", "prepare"]
 
-_FORMAT = 1
-_MOST = 12
-"""Precompiled headers that are kept, of 30 to 75 MB each."""
 _REMARK = r"[ \t]*(?:/\*(?:[^*\n]|\*(?!/))*\*/[ \t]*)?(?://[^\n\\]*)?(?:\n|\Z)"
 _BLOCK = re.compile(
     r"[ \t]*(?P<code>\#[ \t]*(?:include[ \t]*<[^>\n]+>|define[ \t]+\w+(?:\([^)\n]*\))?[^\n\\/]*))"
@@ -42,16 +35,9 @@ _BLOCK = re.compile(
 )
 _LATER = re.compile(rb"EXPORT_SYMBOL|CREATE_TRACE_POINTS|__COUNTER__|#[ \t]*pragma")
 _USUAL = "#include <linux/init.h>\n#include <linux/module.h>\n"
-_HEADER = "block.h"
 _STEPS = "steps.sh"
-
-
-@dataclass(frozen=True, slots=True)
-class _Header:
-    """A precompiled header: its folder on the host, and whether it knows the module's name."""
-
-    folder: Path
-    named: bool
+_EXPORTS = "Module.symvers"
+_EXPECTED = ".expected.mod"
 
 
 def leading_block(text: str) -> tuple[str, int]:
@@ -90,20 +76,22 @@ def fast(
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
     """
-    text = _text(source)
-    block, lines = leading_block(text) if text is not None else ("", 0)
+    code = _text(source)
+    block, lines = leading_block(code) if code is not None else ("", 0)
     general = recipe(kernel, cache, timeout) if block else None
     if general is None:
         return None
-    header = _header(general.compile, general.begin, block, source.name, kernel, cache, timeout)
-    header_mod = _header(general.compile_mod, general.begin, general.begin_mod, "", kernel, cache, timeout)
+    header = precompiled(general.compile, general.begin, block, source.name, kernel, cache, timeout)
+    header_mod = precompiled(general.compile_mod, general.begin, general.begin_mod, "", kernel, cache, timeout)
     if header is None or header_mod is None:
         return None
-    job = _job(source, kernel, general, header, header_mod, timeout)
-    outcome = choose().run(job, watch)
+    generated = _generated(source.name, kernel, general, header_mod, cache)
+    outcome = choose().run(_job(source, kernel, general, header, generated, timeout), watch)
     found = parse(outcome.output, source)
     if outcome.exit_status and not _own(source, found, lines):
         return None
+    if text := outcome.files.get(f"{source.name}.mod.c"):
+        generated.remember(text)
     return Made(outcome.exit_status, outcome.files, found, outcome.output)
 
 
@@ -116,7 +104,7 @@ def prepare(kernel: KernelBuild, cache: Path, timeout: float) -> None:
     general = recipe(kernel, cache, timeout)
     if general is not None:
         for flags, block in ((general.compile_mod, general.begin_mod), (general.compile, _USUAL)):
-            _header(flags, general.begin, block, "", kernel, cache, timeout)
+            precompiled(flags, general.begin, block, "", kernel, cache, timeout)
 
 
 def _text(source: ModuleSource) -> str | None:
@@ -143,104 +131,87 @@ def _own(source: ModuleSource, found: tuple[Diagnostic, ...], lines: int) -> boo
     )
 
 
-def _header(
-    flags: Argv, begin: Argv, block: str, name: str, kernel: KernelBuild, cache: Path, timeout: float
-) -> _Header | None:
-    """The precompiled form of a block, made if it is not there; None if it cannot be had.
-
-    Macros of a block often use the module's name (``pr_fmt``), and so do the headers below then: such a block is
-    compiled for one name. Any other serves all modules.
-    """
-    named = bool(name) and "define" in block
-    words = tuple(word.replace(PROBE, name) for word in flags) if named else _nameless(flags)
-    text = "".join(f'#include "{path}"\n' for path in begin) + block
-    facts = (_FORMAT, words, text, kernel.key, toolchain(kernel).version)
-    key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
-    store = _store(cache)
-    try:
-        entry = store.get(key) or store.put(key, _precompiled(words, text, kernel, timeout), {})
-    except HostSetupError:  # no room for it: kbuild needs none
-        return None
-    return _Header(entry.folder, named) if entry.files else None
-
-
-@lru_cache(maxsize=8)
-def _store(cache: Path) -> Store:
-    return Store(cache / "headers", most=_MOST, recent=0)
-
-
-def _precompiled(words: Argv, text: str, kernel: KernelBuild, timeout: float) -> dict[str, bytes]:
-    """The files of a precompiled header; none if the compiler had anything to say, which kbuild must say each time."""
-    job = Job(
-        title="compile the kernel's headers beforehand",
-        argv=_in_headers(kernel, (*words, "-x", "c-header", "-o", f"{WORK}/{_HEADER}.gch", f"{WORK}/{_HEADER}")),
-        files={_HEADER: text.encode()},
-        results=(f"{_HEADER}.gch",),
-        binds=kernel.header_binds,
-        env=ENVIRONMENT,
-        limits=Limits(wall=timeout, file_size=128 << 20, output=128 << 20),
-    )
-    outcome = choose().run(job)
-    if outcome.exit_status or outcome.output.strip() or not outcome.files:
-        return {}
-    return {**outcome.files, _HEADER: text.encode()}
+def _generated(name: str, kernel: KernelBuild, general: Recipe, header: Header, cache: Path) -> Generated:
+    """How what modpost writes for a module is compiled."""
+    own = general.of(name)
+    argv = (*with_header(general.compile_mod, header, "mod", name), *_to_object(f"{name}.mod"))
+    return Generated(name, kernel, header, argv, {"mod.names.h": names(own.compile_mod, general.compile_mod)}, cache)
 
 
 def _job(
-    source: ModuleSource, kernel: KernelBuild, general: Recipe, header: _Header, header_mod: _Header, timeout: float
+    source: ModuleSource, kernel: KernelBuild, general: Recipe, header: Header, generated: Generated, timeout: float
 ) -> Job:
     name, own = source.name, general.of(source.name)
-    object_ = f"{WORK}/{name}"
-    steps = (
-        (*_with(general.compile, header, "source", name), "-c", "-o", f"{object_}.o", f"{object_}.c"),
+    object_ = f"{WORK}/{name}.o"
+    forecast = generated.forecast()
+    steps = [
+        ("set", "-o", "pipefail"),
+        ("cd", str(kernel.headers)),
+        (*with_header(general.compile, header, "source", name), *_to_object(name)),
         own.check,
-        own.modpost,
-        (*_with(general.compile_mod, header_mod, "mod", name), "-c", "-o", f"{object_}.mod.o", f"{object_}.mod.c"),
-        own.link,
-    )
+    ]
+    text = [
+        *(shlex.join(step) for step in steps if step),
+        *_modpost(own.modpost, object_),
+        *_compile_generated(generated, forecast),
+        shlex.join(own.link),
+    ]
     files = {
         **source.files,
-        _STEPS: "\n".join(shlex.join(step) for step in steps if step).encode(),
-        "source.names.h": _names(own.compile, general.compile),
-        "mod.names.h": _names(own.compile_mod, general.compile_mod),
+        **generated.files,
+        _STEPS: "\n".join(text).encode(),
+        "source.names.h": names(own.compile, general.compile),
         f".{name}.o.cmd": _dependencies(source),
-        "modules.order": f"{object_}.o\n".encode(),
-        f"{name}.mod": f"{object_}.o\n".encode(),
+        "modules.order": f"{object_}\n".encode(),
+        f"{name}.mod": f"{object_}\n".encode(),
     }
     if own.common:
         files[COMMON] = own.common
+    if forecast:
+        files |= {f"{_EXPECTED}.c": forecast.text, f"{_EXPECTED}.o": forecast.object}
     return Job(
         title=f"build {name}",
-        argv=_in_headers(kernel, ("bash", "-e", f"{WORK}/{_STEPS}")),
+        argv=("bash", "-e", f"{WORK}/{_STEPS}"),
         files=files,
-        results=("*.ko", "*.mod.c"),
-        binds=(*kernel.header_binds, (header.folder, Path("/source")), (header_mod.folder, Path("/mod"))),
+        results=(f"{name}.ko", f"{name}.mod.c"),
+        binds=(*kernel.header_binds, (header.folder, Path("/source")), (generated.header.folder, Path("/mod"))),
         # What the kernel's Makefile exports and objtool asks for.
         env={**ENVIRONMENT, "SRCARCH": {"x86_64": "x86"}.get(kernel.arch, kernel.arch)},
         limits=Limits(wall=timeout),
+        narrow=True,
     )
 
 
-def _in_headers(kernel: KernelBuild, argv: Argv) -> Argv:
-    return ("env", "-C", str(kernel.headers), *argv)
+def _to_object(stem: str) -> Argv:
+    return ("-c", "-o", f"{WORK}/{stem}.o", f"{WORK}/{stem}.c")
 
 
-def _with(flags: Argv, header: _Header, place: str, name: str) -> Argv:
-    """A compiler's flags with a precompiled header, which must be the first thing that the compiler reads."""
-    begin = ("-include", f"/{place}/{_HEADER}")
-    if header.named:
-        return (*(word.replace(PROBE, name) for word in flags), *begin)
-    return (*_nameless(flags), *begin, "-include", f"{WORK}/{place}.names.h")
+def _modpost(argv: Argv, object_: str) -> Iterator[str]:
+    """Lines that run modpost with only those of the kernel's exported symbols that the object refers to.
+
+    For each of 25,000 it goes through a list of modules, which takes most of its time. The one that every module needs
+    is among them, by which modpost knows that it has been told of the kernel's.
+    """
+    places = [at for at, word in enumerate(argv) if word == "-i" and Path(argv[at + 1]).name == _EXPORTS]
+    if len(places) == 1:
+        at = places[0] + 1
+        needed = f"{WORK}/.needed"
+        undefined = f"readelf --symbols --wide {shlex.quote(object_)} | sed -n 's/^.* UND \\(..*\\)$/\\1/p'"
+        yield f"{{ echo module_layout; {undefined}; }} >{needed}"
+        yield f"grep -F -w -f {needed} {shlex.quote(argv[at])} >{needed}.symvers"
+        argv = (*argv[:at], f"{needed}.symvers", *argv[at + 1 :])
+    yield shlex.join(argv)
 
 
-def _nameless(flags: Argv) -> Argv:
-    return tuple(word for word in flags if PROBE not in word)
-
-
-def _names(own: Argv, general: Argv) -> bytes:
-    """The macros that hold the module's name, as a header: such a one may follow a precompiled header."""
-    macros = (word[2:].partition("=") for word, known in zip(own, general, strict=True) if PROBE in known)
-    return "".join(f"#define {name} {value}\n" for name, _, value in macros).encode()
+def _compile_generated(generated: Generated, forecast: Forecast | None) -> Iterator[str]:
+    """Lines that compile what modpost has written, or take the object of what it was expected to write."""
+    compile_ = shlex.join(generated.argv)
+    if forecast is None:
+        yield compile_
+        return
+    place = shlex.quote(f"{WORK}/{generated.name}.mod")
+    same = f"cmp -s {WORK}/{_EXPECTED}.c {place}.c"
+    yield f"if {same}; then mv {WORK}/{_EXPECTED}.o {place}.o; else {compile_}; fi"
 
 
 def _dependencies(source: ModuleSource) -> bytes:

@@ -138,9 +138,10 @@ def _bare_gcc(source: ModuleSource, kernel: KernelBuild) -> None:
         title="gcc",
         argv=("env", "-C", str(kernel.headers), *argv),
         files=dict(source.files),
-        results=("*.o",),
+        results=(f"{source.name}.o",),
         binds=kernel.header_binds,
         env=ENVIRONMENT,
+        narrow=True,
     )
     assert choose().run(job).exit_status == 0
 

@@ -10,6 +10,7 @@ import pytest
 
 import kmodlab
 from kmodlab.build.build import build
+from kmodlab.build.cache import Store
 from kmodlab.build.fast import fast, leading_block
 from kmodlab.build.kbuild import kbuild
 from kmodlab.build.kernel import KernelBuild
@@ -116,6 +117,40 @@ def test_any_other_shape_is_left_to_kbuild(kernel: KernelBuild, tmp_path: Path, 
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     assert fast(ModuleSource.from_path(tmp_path), kernel, kmodlab.settings().cache, timeout=100) is None
+
+
+def test_edits_of_one_module_are_each_what_kbuild_makes(kernel: KernelBuild, tmp_path: Path) -> None:
+    """Most use the same of the kernel as the one before, whose generated part then serves again; some do not."""
+    for name in ("recipes", "headers"):
+        (tmp_path / name).symlink_to(kmodlab.settings().cache / name)
+    weak = "extern void *vzalloc(unsigned long size) __attribute__((weak));\nstatic void *(*p)(unsigned long);\n"
+    more = GOOD.replace("return 0", 'p = vzalloc; return request_module("y") ? 0 : 1')
+    edits = [GOOD, GOOD.replace('"x"', '"y"'), GOOD.replace('"x"', '"z"'), weak + more, GOOD, weak + more]
+    for number, text in enumerate(edits):
+        source = ModuleSource.from_text("framed", FRAME % text)
+        quick = fast(source, kernel, tmp_path, timeout=100)
+        reference = kbuild(source, kernel, timeout=100)
+        assert quick is not None
+        assert quick.files["framed.mod.c"] == reference.files["framed.mod.c"]
+        assert same(quick.files["framed.ko"], reference.files["framed.ko"], tmp_path / "object"), number
+    assert len(list(tmp_path.glob("objects/*/object"))) == 2
+
+
+def test_what_a_stranger_s_build_left_is_not_taken_for_what_modpost_writes(kernel: KernelBuild, tmp_path: Path) -> None:
+    """The text that was remembered is only a guess: an object is used for the very text it was compiled from."""
+    for name in ("recipes", "headers"):
+        (tmp_path / name).symlink_to(kmodlab.settings().cache / name)
+    source = framed(GOOD)
+    first = fast(source, kernel, tmp_path, timeout=100)
+    assert first is not None
+    (last,) = tmp_path.glob("objects/*")
+    forged = first.files["framed.mod.c"] + b'\nMODULE_INFO(forged, "yes");\n'
+    store = Store(tmp_path / "objects")
+    store.put(last.name, {"text": forged}, {})
+    again = fast(source, kernel, tmp_path, timeout=100)
+    assert again is not None
+    assert again.files == first.files
+    assert b"forged" not in again.files["framed.ko"]
 
 
 def test_a_damaged_header_is_made_anew(kernel: KernelBuild, tmp_path: Path) -> None:

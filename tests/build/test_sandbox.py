@@ -60,6 +60,24 @@ def test_files_go_in_and_results_come_out(inside: Sandbox) -> None:
     assert dict(outcome.files) == {"out/x.ko": b"one\n", "w.ko": b"one\n", "-rf": b"", "großes.h": b""}
 
 
+def test_results_that_are_named_in_full(inside: Sandbox) -> None:
+    line = "mkdir out d.o; echo one >a.ko; echo no >out/b.ko; ln -s a.ko l.ko; ln a.ko h.ko"
+    names = ("a.ko", "b.ko", "d.o", "l.ko", "h.ko", "nowhere.ko")
+    assert dict(inside.run(shell(line, results=names)).files) == {"a.ko": b"one\n", "h.ko": b"one\n"}
+    assert dict(inside.run(shell("true", results=names[:1])).files) == {}
+
+
+def test_a_narrow_one_shows_the_compiler_s_folders_only(inside: Sandbox) -> None:
+    line = "gcc -x c -c -o x.o /dev/null && ld -r -o y.o x.o && readelf -h y.o >/dev/null && ls /usr /usr/lib"
+    outcome = inside.run(shell(line, narrow=True))
+    assert outcome.exit_status == 0, outcome.output
+    names = set(outcome.output.split()) - {"/usr:", "/usr/lib:"}
+    assert {"bin", "lib", "gcc"} <= names
+    assert not [
+        name for name in names if name not in {"bin", "lib", "gcc", "lib64", "libexec"} and "-linux-" not in name
+    ]
+
+
 def test_more_than_a_pipe_holds_goes_in_and_out(inside: Sandbox) -> None:
     content = os.urandom(3 << 20)
     outcome = inside.run(shell("cp a b.ko; head -c 2000000 /dev/zero", files={"a": content}, results=("*.ko",)))

@@ -54,6 +54,8 @@ class Job:
         binds: pairs (on the host, inside) of what to show read-only.
         env: the environment; nothing of the host's is passed on.
         limits: what it may use.
+        narrow: show of the host only where the compiler and its libraries lie: half of the time to enter is for the
+            other folders. A Makefile may want them.
     """
 
     title: str
@@ -63,6 +65,7 @@ class Job:
     binds: tuple[tuple[Path, Path], ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
+    narrow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,26 @@ _TMP = f"{WORK}/.tmp"
 _INNER = f"""
 exec 3>&2 2>&1
 patterns=("${{@:2:$1}}"); shift $(($1 + 1))
-mkdir {_TMP} && tar --extract --file={_INPUT} --no-same-owner || exit 125
+tar --extract --file={_INPUT} --no-same-owner || exit 125
 "$@" 3>&-; status=$?
 where=(-false); for pattern in "${{patterns[@]}}"; do where+=(-o -name "$pattern"); done
 find . -type f '(' "${{where[@]}}" ')' -print0 | sort -z |
     tar --create --no-recursion --hard-dereference --null --files-from=- >&3 || exit 125
 exit $status
 """
+# The same for files in the working folder itself that are named in full: three programs less.
+_INNER_NAMED = f"""
+exec 3>&2 2>&1
+names=("${{@:2:$1}}"); shift $(($1 + 1))
+tar --extract --file={_INPUT} --no-same-owner || exit 125
+"$@" 3>&-; status=$?
+found=(); for name in "${{names[@]}}"; do [[ -f $name && ! -L $name ]] && found+=("./$name"); done
+tar --create --no-recursion --hard-dereference --files-from=/dev/null "${{found[@]}}" >&3 || exit 125
+exit $status
+"""
+_NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
+_COMPILER = ("bin", "libexec", "lib64", "gcc", "*-linux-gnu")
+"""Where below /usr and /usr/lib the compiler, the linker, the shell and their libraries lie."""
 
 _FORBIDDEN = (
     "run as root, or ask the administrator to permit user namespaces "
@@ -110,10 +123,11 @@ class Bubblewrap:
         else:
             yield from ("--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try")
             yield from ("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
-        yield from _root(job.binds)
+        yield from _root(job.binds, _COMPILER if job.narrow else ("*",))
         yield from ("--proc", "/proc", "--dev", "/dev", "--perms", "0644", "--file", str(source), _INPUT)
         yield from ("--perms", "0777", "--size", str(job.limits.space), "--tmpfs", WORK)
-        yield from ("--symlink", _TMP[1:], "/tmp", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
+        yield from ("--perms", "0777", "--dir", _TMP, "--symlink", _TMP[1:], "/tmp")
+        yield from ("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", WORK)
         for name, value in {"PATH": "/usr/bin:/bin", "HOME": WORK, "TMPDIR": _TMP, **job.env}.items():
             yield from ("--setenv", name, value)
         yield "--"
@@ -123,8 +137,12 @@ class Bubblewrap:
             yield from ("--no-new-privs", "--")
 
 
-def _root(binds: tuple[tuple[Path, Path], ...]) -> Iterator[str]:
+def _root(binds: tuple[tuple[Path, Path], ...], wanted: tuple[str, ...]) -> Iterator[str]:
     """Arguments that show the host's programs, libraries and headers, and what the job asked for on top.
+
+    Args:
+        binds: what it asked for.
+        wanted: patterns of the folders of /usr and /usr/lib that are shown.
 
     /usr is put together from its folders, because a mount point cannot be made in a read-only one: the kernel's own
     tools belong into /usr/lib.
@@ -133,7 +151,9 @@ def _root(binds: tuple[tuple[Path, Path], ...]) -> Iterator[str]:
     for folder in ("/usr", "/usr/lib", "/etc"):
         yield from ("--perms", "0755", "--dir", folder)
     for path in (*sorted(Path("/usr").iterdir()), *sorted(Path("/usr/lib").iterdir())):
-        if path.name not in {"lib", "local", "src", "games", "etc"} and path not in shadowed:
+        if path.name in {"lib", "local", "src", "games", "etc"} or path in shadowed:
+            continue
+        if any(path.match(one) for one in wanted):
             yield from _show(path)
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         if os.path.lexists(path := Path("/") / name):
@@ -155,7 +175,8 @@ def _inside(job: Job) -> Iterator[str]:
     limits = job.limits
     yield from ("prlimit", f"--as={limits.memory}", f"--nproc={limits.processes}", f"--fsize={limits.file_size}")
     yield from (f"--cpu={limits.cpu}:{limits.cpu + 5}", "--core=0", "--nofile=1024", "--")
-    yield from ("bash", "-c", _INNER, "bash", str(len(job.results)), *job.results, *job.argv)
+    script = _INNER_NAMED if all(map(_NAMED.match, job.results)) else _INNER
+    yield from ("bash", "-c", script, "bash", str(len(job.results)), *job.results, *job.argv)
 
 
 @contextmanager
