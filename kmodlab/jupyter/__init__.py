@@ -20,6 +20,7 @@ def load(shell: Any) -> Lab:
     """
     from kmodlab.jupyter import completion, display, errors, inspection, magics
     from kmodlab.jupyter.lab import Lab
+    from kmodlab.machine.pool import expect
 
     found = magics.lab_of(shell)
     if found is not None:
@@ -30,6 +31,7 @@ def load(shell: Any) -> Lab:
     magics.register(shell, lab)
     completion.register(shell, lab)
     inspection.register(shell, lab)
+    expect()
     return lab
 
 

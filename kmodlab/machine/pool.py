@@ -13,6 +13,7 @@ import atexit
 import contextlib
 import os
 import re
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,12 +22,13 @@ from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import KmodlabError, MachineError, TransferError
+from kmodlab.host import kernels
 from kmodlab.machine import provision
 from kmodlab.machine.fresh import Fresh
 from kmodlab.machine.template import Template
 from kmodlab.machine.turns import Busy, turn
 
-__all__ = ["Pool", "ahead", "close_pool", "pool"]
+__all__ = ["Pool", "ahead", "close_pool", "expect", "pool"]
 
 _QUIET = 0.7  # seconds without a start after which spares are made: whoever just started a machine uses it first
 _RECENT = 60.0  # seconds within which each start means one spare
@@ -41,13 +43,17 @@ class Pool:
     def __init__(self) -> None:
         self._spares: list[Fresh] = []
         self._starts: deque[tuple[float, Template]] = deque(maxlen=64)
+        self._expected: tuple[float, Template] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._work: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._ahead: dict[Path, asyncio.Task[Fresh]] = {}
 
     async def take(self, template: Template) -> Fresh | None:
-        """Return a spare that is running again, or None if there is none; it belongs to the caller now."""
+        """Return a spare that is running again, or one in the making as soon as it runs; None if there is neither.
+
+        It belongs to the caller now.
+        """
         while spare := next((one for one in self._spares if one.template == template), None):
             self._spares.remove(spare)
             try:
@@ -78,8 +84,17 @@ class Pool:
     def note_start(self, template: Template) -> None:
         """Take note that a machine was started, and look after the spares when it has become quiet."""
         if settings().pool > 0:
+            if self._expected and self._expected in self._starts:  # that was this one
+                self._starts.remove(self._expected)
             self._starts.append((asyncio.get_running_loop().time(), template))
             self._look_in(_QUIET)
+
+    def expect(self, template: Template) -> None:
+        """Have a spare made now: somebody will soon start the first machine."""
+        if settings().pool > 0 and not self._starts:
+            self._expected = (asyncio.get_running_loop().time(), template)
+            self._starts.append(self._expected)
+            self._look()
 
     def spares(self, template: Template | None = None) -> int:
         """Return how many spares there are."""
@@ -147,9 +162,26 @@ class Pool:
         return min(settings().pool, max(1, recent))
 
     async def _add(self, template: Template) -> None:
+        """Make a spare.
+
+        Raises:
+            Busy: others are at it, or somebody has taken it before it was ready.
+        """
         async with turn(wait=False):
             pass
-        spare = await _begun(template)
+        if template.folder in self._ahead:
+            raise Busy
+        begun = self._ahead[template.folder] = asyncio.get_running_loop().create_task(_begun(template))
+        try:
+            await asyncio.wait({begun})
+        except asyncio.CancelledError:
+            if self._ahead.get(template.folder) is begun:
+                await self.end_ahead(template)
+            raise
+        if self._ahead.get(template.folder) is not begun:
+            raise Busy
+        del self._ahead[template.folder]
+        spare = begun.result()
         try:
             await spare.warm()
             await spare.rest()
@@ -217,9 +249,33 @@ async def _in_loop(work: Callable[[Template], None], template: Template) -> None
     work(template)
 
 
+_expecting: list[threading.Thread] = []
+
+
+def expect() -> None:
+    """Have a spare of the default machine made in the background, if its frozen machine is there; return at once.
+
+    Whoever wants a machine meanwhile gets that one, as soon as it runs.
+    """
+    if settings().pool > 0:
+        _expecting.append(threading.Thread(target=_expect, name="kmodlab-expect", daemon=True))
+        _expecting[-1].start()
+
+
+def _expect() -> None:
+    chosen = settings()
+    with contextlib.suppress(KmodlabError):  # what is wrong is told when a machine is started
+        template = provision.ready_template(kernels.default_kernel(), chosen.memory, chosen.cpus)
+        if template is not None:
+            template.memory()
+            aio.call(_in_loop(pool().expect, template))
+
+
 @atexit.register
 def close_pool() -> None:
     """End this process' spares."""
+    while _expecting:
+        _expecting.pop().join(20)
     if _pools and _pools[-1][0] == os.getpid():
         with contextlib.suppress(TimeoutError):
             aio.call(pool().close(), timeout=20)

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -71,17 +72,18 @@ class Template:
         Raises:
             ImageError: what lies on the disk is damaged.
         """
-        if self.folder not in _memories:
-            try:
-                _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
-            except (OSError, ValueError, KeyError) as error:
-                # Without its manifest it does not count as there, so that the next one who asks makes it anew.
-                # What several share is not ours to mend: a cache that may be read only, or else its administrator's.
-                if not _is_shared(self.folder):
-                    with contextlib.suppress(OSError):
-                        (self.folder / "template.json").unlink()
-                raise ImageError(f"load the frozen machine: {error}; try again, it is made anew then") from error
-        return _memories[self.folder]
+        with _loading:
+            if self.folder not in _memories:
+                try:
+                    _memories[self.folder] = frozen.load_sealed(self.folder / "memory", self._manifest()["memory"])
+                except (OSError, ValueError, KeyError) as error:
+                    # Without its manifest it does not count as there, so that the next one who asks makes it anew.
+                    # What several share is not ours to mend: it may be read only, or else its administrator's.
+                    if not _is_shared(self.folder):
+                        with contextlib.suppress(OSError):
+                            (self.folder / "template.json").unlink()
+                    raise ImageError(f"load the frozen machine: {error}; try again, it is made anew then") from error
+            return _memories[self.folder]
 
     def open_state(self) -> int:
         """Return a new descriptor of the devices' state, read-only; the caller closes it."""
@@ -119,6 +121,8 @@ class Template:
 
 
 _memories: dict[Path, int] = {}
+_loading = threading.Lock()  # a spare may be in the making in the background, also while this process forks
+os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release)
 
 
 def boot_arguments(hardware: qemu.Hardware) -> str:

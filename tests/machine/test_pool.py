@@ -20,7 +20,8 @@ from kmodlab import aio
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.machine import pool as pools
 from kmodlab.machine import provision
-from kmodlab.machine.pool import Pool, ahead, close_pool, pool
+from kmodlab.machine.fresh import Fresh
+from kmodlab.machine.pool import Pool, ahead, close_pool, expect, pool
 from kmodlab.machine.pulse import threads
 from kmodlab.machine.template import Template
 from tests.conftest import gone
@@ -162,6 +163,50 @@ def test_interrupts_while_spares_are_made_and_taken(template: Template) -> None:
                 vm.run(["true"])
     assert vm.reset().run("echo well").stdout == "well\n"
     vm.kill()
+
+
+def test_a_spare_in_the_making_goes_to_who_wants_it(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `%load_ext kmodlab` begins is the first machine, however soon that is wanted."""
+    begun: list[Template] = []
+    begin = Fresh.begin
+
+    async def counted(fresh: Fresh) -> None:
+        begun.append(fresh.template)
+        await begin(fresh)
+
+    monkeypatch.setattr(Fresh, "begin", counted)
+    monkeypatch.setattr(pools, "_QUIET", 600)
+    monkeypatch.setattr(pools, "_AGAIN", 600)
+    template.memory()
+    aio.call(_expected(template))
+    with kmodlab.Machine(template.kernel) as vm:
+        assert vm.run("echo well").stdout == "well\n"
+        assert begun == [template]
+        aio.call(pool().settle(), timeout=60)
+        assert pool().spares() == 0
+
+
+async def _expected(template: Template) -> None:
+    pool().expect(template)
+    await asyncio.sleep(0)  # the making has begun
+    await asyncio.sleep(0)
+
+
+def test_a_spare_is_ready_before_the_first_machine(template: Template) -> None:
+    expect()
+    (spare,) = wait_for_spare(template)
+    with kmodlab.Machine(template.kernel) as vm:
+        assert vm.pid == spare
+        assert wait_for_spare(template) != [spare]
+        assert pool().spares() == 1
+
+
+def test_none_is_expected_where_there_shall_be_none(template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KMODLAB_POOL", "0")
+    kmodlab.settings.cache_clear()
+    expect()
+    assert pool().spares() == 0
+    assert not pools._expecting
 
 
 def test_a_machine_that_is_begun_ahead_is_taken_or_ended(frozen: KernelBuild) -> None:
