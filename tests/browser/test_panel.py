@@ -21,6 +21,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.machine, pytest.mark.build]
 
 START = "%load_ext kmodlab\nimport kmodlab\nvm = kmodlab.Machine().start()\nkmodlab.panel()"
 
+AT_THE_END = """() => {
+    const log = document.querySelector(".kmodlab-panel .lines");
+    return log.scrollTop + log.clientHeight >= log.scrollHeight - 1;
+}"""
+
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
@@ -142,6 +147,11 @@ def test_the_machine_and_its_shells(panel: Locator, page: Page, shot: Callable[.
     panel.get_by_text("Lost", exact=True).wait_for()
     panel.get_by_role("log", name="Kernel log").get_by_text("Kernel panic - not syncing: NMI").wait_for()
     button(panel, "Open a terminal").wait_for()
+    panel.locator(".hint").get_by_text("The machine has ended, and the shell with it.").wait_for()
+    page.wait_for_function(AT_THE_END)
+    page.set_viewport_size({"width": 700, "height": 1000})
+    page.wait_for_function(AT_THE_END)
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     shot("lost", ".kmodlab-panel")
     button(panel, "Fresh machine").click()
     panel.get_by_text("Running", exact=True).wait_for()

@@ -95,6 +95,17 @@ def test_it_survives_a_killed_qemu_a_panic_and_a_reset(page: Page) -> None:
     assert page.lines().count("A fresh machine") == 2
 
 
+def test_a_kernel_that_runs_on_after_a_fault_is_not_shown_as_a_sound_one(page: Page) -> None:
+    assert page.last("machine")["reason"] == ""
+    page.say("run", line="echo 512 >/proc/sys/kernel/tainted")
+    page.until(lambda: page.last("machine")["taints"] == "W")
+    assert "WARN" in page.last("machine")["reason"]
+    page.say("run", line="echo 128 >/proc/sys/kernel/tainted")
+    page.until(lambda: page.last("machine")["taints"] == "DW")
+    assert "died" in page.last("machine")["reason"]
+    assert page.last("machine")["taint_words"].count("\n") == 1
+
+
 def test_a_terminal_is_typed_into_and_ends_with_its_machine(page: Page) -> None:
     page.say("open", lines=24, columns=80)
     page.until(lambda: b"#" in page.screen)
@@ -106,6 +117,12 @@ def test_a_terminal_is_typed_into_and_ends_with_its_machine(page: Page) -> None:
     vm = page.controller.feed.subject.machine()
     vm.reset()
     page.until(lambda: page.last("terminal")["state"] == "closed")
+    count = len(page.told)
+    page.say("alive", again=True)
+    page.until(lambda: any(message["see"] == "terminal" for message in page.told[count:]))
+    shown = [message for message in page.told[count:] if message["see"] in {"screen", "terminal"}]
+    assert [message["see"] for message in shown] == ["screen", "terminal"], "the end stands below what it ended"
+    assert shown[-1]["end"] == "The machine has ended, and the shell with it."
     vm.pause()
     page.say("open", lines=24, columns=80)
     page.until(lambda: page.last("terminal")["end"] == "There is no machine that runs.")

@@ -16,6 +16,7 @@ from kmodlab.jupyter.panel.subject import Subject
 from kmodlab.machine.console import Console
 from kmodlab.machine.machine import State
 from kmodlab.records.modinfo import ModInfo
+from kmodlab.records.taint import Taint
 
 __all__ = ["Feed", "Message"]
 
@@ -102,12 +103,13 @@ class Feed:
         facts, seen = self.subject.facts(), self.glance
         message: Message = {"see": "machine", **facts, "silent": self.glancer.silent, "taints": "", "uptime": None}
         if seen and facts["state"] in {"running", "paused", "lost"}:
-            message |= {"taints": seen.taints, "uptime": seen.uptime}
+            words = str(seen.taint) if seen.taint else ""
+            message |= {"taints": seen.taint.letters, "taint_words": words, "uptime": seen.uptime}
         if seen and facts["state"] == "running":
             # The page counts the seconds on by itself, so the moment of the boot is told, and only once.
             booted = time.time() - time.monotonic() + seen.when - seen.uptime
             self._booted = booted if abs(booted - self._booted) > 1 else self._booted
-            message |= {"uptime": None, "booted": self._booted}
+            message |= {"uptime": None, "booted": self._booted, "reason": _harm(seen.taint)}
         return message
 
     def _modules(self) -> Message:
@@ -138,6 +140,14 @@ class Feed:
             yield {"see": "log", "lines": lines, "missing": missing, "again": False}
 
 
+def _harm(taint: Taint) -> str:
+    """What makes a running kernel one that should be replaced, or nothing."""
+    flags = sorted(taint.beyond_expected, key=lambda flag: flag.name != "die")
+    return flags[0].meaning if flags else ""
+
+
 def _parameters(module: ModuleArtifact) -> list[dict[str, str]]:
     info = ModInfo.from_file(module.file, filename=module.path.name)
-    return [{"name": one.name, "type": one.type, "text": one.description} for one in info.parameters]
+    # The compiler's order is no order that a reader knows.
+    parameters = sorted(info.parameters, key=lambda one: one.name)
+    return [{"name": one.name, "type": one.type, "text": one.description} for one in parameters]

@@ -18,7 +18,7 @@ from kmodlab.machine.machine import Machine
 from kmodlab.machine.pulse import threads
 from kmodlab.records.memory import MemorySnapshot
 from kmodlab.records.modules import LoadedModule, parse_modules
-from kmodlab.records.taint import parse_taint
+from kmodlab.records.taint import Taint, parse_taint
 
 __all__ = ["Glance", "Glancer", "glance_now"]
 
@@ -41,7 +41,7 @@ class Glance:
         used: bytes of memory that are not available.
         total: bytes of memory.
         uptime: seconds since its kernel booted.
-        taints: letters.
+        taint: what has happened to its kernel.
     """
 
     when: float
@@ -49,7 +49,7 @@ class Glance:
     used: int
     total: int
     uptime: float
-    taints: str
+    taint: Taint
 
     @classmethod
     def of(cls, done: TaskResult) -> Glance:
@@ -61,11 +61,11 @@ class Glance:
         files = parse_snapshot(done.stdout)
         text = {path: files.get(path, b"").decode(errors="replace") for path in _PATHS}
         memory = MemorySnapshot.from_files(files, {}).meminfo
-        taints = parse_taint(text["/proc/sys/kernel/tainted"]).letters
+        taint = parse_taint(text["/proc/sys/kernel/tainted"])
         uptime = float(text["/proc/uptime"].split()[0])
         total = memory["MemTotal"]
         rows = tuple(parse_modules(text["/proc/modules"]))
-        return cls(time.monotonic(), rows, total - memory["MemAvailable"], total, uptime, taints)
+        return cls(time.monotonic(), rows, total - memory["MemAvailable"], total, uptime, taint)
 
 
 def glance_now(vm: Machine) -> Glance | None:

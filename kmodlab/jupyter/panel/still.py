@@ -29,7 +29,7 @@ def still(subject: Subject) -> View:
         cpus=int(str(facts["cpus"])),
         uptime=seen.uptime if seen else None,
         modules=tuple(row.name for row in ours),
-        taints=seen.taints if seen else "",
+        taints=seen.taint.letters if seen else "",
         pid=vm.pid if vm else None,
     )
     view = View(status._repr_html_(), str(status))

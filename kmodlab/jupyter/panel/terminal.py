@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from kmodlab import aio
-from kmodlab.errors import KmodlabError, MachineStateError
+from kmodlab.errors import KmodlabError, MachineLost, MachineStateError
 from kmodlab.guest.terminal import Terminal
 from kmodlab.jupyter.panel.subject import Subject
 from kmodlab.machine.state import State
@@ -78,10 +78,10 @@ class TerminalHost:
             self._running.cancel()
 
     def whole(self) -> None:
-        """Tell a page that has just come."""
-        self._tell(self._state, self._end)
+        """Tell a page that has just come: the screen first, since the shell's end is written below it."""
         if self._shown:
             self._send({"see": "screen", "again": True}, [bytes(self._shown)])
+        self._tell(self._state, self._end)
 
     # -- In the event loop ------------------------------------------------------------------------------------------
 
@@ -92,6 +92,8 @@ class TerminalHost:
         except asyncio.CancelledError:
             end = "The terminal was closed."
             raise
+        except MachineLost:
+            end = "The machine has ended, and the shell with it."
         except KmodlabError as error:
             end = str(error)
         finally:

@@ -2,7 +2,8 @@
 // A line into the guest's shell, with what it printed and the lines before.
 
 function makeCommands(send) {
-  const output = make("div", { class: "output", role: "log", tabindex: "0", "aria-label": "What the commands printed" });
+  const output = make("div", { class: "output", role: "log", tabindex: "0", "aria-label": "What the commands printed",
+    "data-empty": "What commands print is shown here." });
   const input = make("input", { type: "text", "aria-label": "Command in the machine", placeholder: "ls /sys/module",
     autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
   const run = make("button", { type: "submit" }, "Run");

@@ -37,8 +37,16 @@ function makeLog(send, announce) {
     const shown = lines.childElementCount;
     const left = missing ? `, ${missing.toLocaleString("en")} left out` : "";
     const held = `${all.length} ${all.length === 1 ? "line" : "lines"}`;
+    lines.dataset.empty = all.length ? "No line passes the filter." : "Nothing has been logged.";
     setText(count, (shown === all.length ? held : `${shown} of ${held}`) + left);
-    if (follow.checked) lines.scrollTop = lines.scrollHeight;
+    toEnd();
+  }
+
+  /** Lines that take more room than was thought say so only when they are drawn, so the end is looked for again. */
+  function toEnd(frames = 3) {
+    if (!follow.checked) return;
+    lines.scrollTop = lines.scrollHeight;
+    if (frames) requestAnimationFrame(() => toEnd(frames - 1));
   }
 
   function again() {
@@ -70,7 +78,9 @@ function makeLog(send, announce) {
     send({ do: "clear" });
   });
   // Who scrolls back wants to read; who comes to the end again wants to follow.
+  new ResizeObserver(() => toEnd()).observe(lines);
   lines.addEventListener("wheel", keepPlace, { passive: true });
+  lines.addEventListener("touchmove", keepPlace, { passive: true });
   lines.addEventListener("keyup", keepPlace);
   function keepPlace() {
     requestAnimationFrame(() => {

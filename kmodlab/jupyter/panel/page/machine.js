@@ -49,7 +49,7 @@ function makeMachine(send) {
     button.setAttribute("aria-busy", "true");
   }
 
-  function fact(label, text) {
+  function fact(label, text, title) {
     if (!shown.has(label)) {
       const value = make("dd");
       const pair = make("div", {}, make("dt", {}, label), value);
@@ -59,6 +59,7 @@ function makeMachine(send) {
     const { pair, value } = shown.get(label);
     pair.hidden = !text;
     setText(value, text || "");
+    if (title) value.title = title;
   }
 
   function tick() {
@@ -77,7 +78,7 @@ function makeMachine(send) {
     fact("processors", String(machine.cpus));
     fact("memory", `${machine.memory} MiB`);
     fact("up", machine.uptime === null ? "" : timeText(machine.uptime));
-    fact("taint", machine.taints);
+    fact("taint", machine.taints, machine.taint_words);
     tick();
     const started = machine.state !== "not started" && machine.state !== "closed";
     setText(fresh, started ? "Fresh machine" : "Start");

@@ -101,8 +101,8 @@ function makeBuilt(send) {
   function makeForm({ name, parameters }) {
     const fields = parameters.map((parameter) => {
       const hint = parameter.text ? `${parameter.type}: ${parameter.text}` : parameter.type;
-      const input = make("input", { type: "text", name: parameter.name, placeholder: parameter.type, title: hint,
-        autocomplete: "off", spellcheck: "false" });
+      const input = make("input", { type: "text", name: parameter.name, placeholder: parameter.type || "value",
+        title: hint, autocomplete: "off", spellcheck: "false" });
       return make("label", {}, make("span", {}, parameter.name), input);
     });
     const load = make("button", { type: "submit", "aria-label": `Load ${name}` }, "Load");

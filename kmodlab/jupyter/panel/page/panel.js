@@ -57,6 +57,7 @@ function makeAnswer() {
 
   function show({ ok, text }) {
     said.dataset.ok = String(ok);
+    said.dataset.when = new Date().toLocaleTimeString("en-GB");
     setText(said, text);
   }
 

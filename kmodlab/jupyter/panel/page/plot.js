@@ -6,8 +6,8 @@ const SPAN = 120;
 const HUES = ["one", "two", "three", "four", "five"];
 
 function makePlot() {
-  const memory = makeChart("Memory in use", 92);
-  const refs = makeChart("Refcounts of your modules", 76);
+  const memory = makeChart("Memory in use", 92, "not measured yet");
+  const refs = makeChart("Refcounts of your modules", 76, "none loaded");
   const { node } = section("Memory and refcounts", "plot", memory.node, refs.node);
   let samples = [];
   let offset = 0;
@@ -35,7 +35,7 @@ function makePlot() {
   return { node, show, tick };
 }
 
-function makeChart(title, height) {
+function makeChart(title, height, empty) {
   const words = make("span", { class: "now" });
   const picture = draw("svg", { role: "img", height, width: "100%" });
   const node = make("figure", {}, make("figcaption", {}, make("span", {}, title), words), picture);
@@ -55,8 +55,8 @@ function makeChart(title, height) {
       .map((line) => `${line.name} ${say(line.points.at(-1)[1])}`.trim())
       .join(", ");
     if (before !== text) {
-      words.replaceChildren(...(text ? lines.map((line, number) => legend(line, number, say)) : ["none"]));
-      picture.setAttribute("aria-label", `${title}: now ${text || "none"}; the last two minutes`);
+      words.replaceChildren(...(text ? lines.map((line, number) => legend(line, number, say)) : [empty]));
+      picture.setAttribute("aria-label", `${title}: now ${text || empty}; the last two minutes`);
     }
     before = text;
     const area = { left: 34, right: width - 4, top: 6, bottom: height - 16 };
@@ -64,7 +64,7 @@ function makeChart(title, height) {
     const y = (value) => area.bottom - ((value - low) / (high - low)) * (area.bottom - area.top);
     const parts = [low, high].flatMap((value) => [
       draw("line", { class: "grid", x1: area.left, x2: area.right, y1: y(value), y2: y(value) }),
-      draw("text", { x: area.left - 5, y: y(value) + 4, "text-anchor": "end" }, String(value)),
+      draw("text", { x: area.left - 5, y: y(value) + 4, "text-anchor": "end" }, values.length ? String(value) : ""),
     ]);
     parts.push(draw("text", { x: area.left, y: height - 3 }, "2 min ago"));
     parts.push(draw("text", { x: area.right, y: height - 3, "text-anchor": "end" }, "now"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A terminal of the guest. Its code comes from Python when the first one is opened, so no network is asked.
 
+const RESET = "\x1bc"; // in its place among what is written, unlike the call of that name
 let library = null;
 
 /** What the terminal's code exports; asked for once a page. */
@@ -70,8 +71,9 @@ function makeTerminal(model, send, colours) {
   button.addEventListener("click", async () => {
     if (state === "open") return send({ do: "close" });
     button.setAttribute("aria-busy", "true");
+    waiting = [];
     await prepare();
-    terminal.reset();
+    terminal.write(RESET);
     send({ do: "open", ...size() });
     terminal.focus();
   });
@@ -89,7 +91,7 @@ function makeTerminal(model, send, colours) {
   function print(message, [data]) {
     const bytes = new Uint8Array(data.buffer ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength) : data);
     if (message.again) {
-      if (terminal) terminal.reset();
+      if (terminal) terminal.write(RESET);
       waiting = [];
     }
     if (terminal) terminal.write(bytes);
