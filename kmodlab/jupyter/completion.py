@@ -20,6 +20,7 @@ from kmodlab.jupyter.lab import Lab, lab_modules
 from kmodlab.machine.machine import State
 from kmodlab.machine.provision import module_paths, tree_file
 from kmodlab.records.elf import ModuleFile
+from kmodlab.records.members import members_at
 from kmodlab.records.modinfo import ModInfo
 
 __all__ = ["complete", "complete_c", "register", "unregister"]
@@ -67,8 +68,8 @@ def complete(lab: Lab, text: str, cell: str = "") -> tuple[str, list[str]] | Non
 def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, dict[str, str]] | None:
     """Return what stands before the cursor in the C of a ``%%kmod`` cell, and what can stand there and what that is.
 
-    After ``#include <`` these are headers, elsewhere the names that the included ones declare. None outside of such
-    C, or where the kernel's headers have no index yet.
+    After ``#include <`` these are headers, after ``file->`` members, elsewhere the names that the included headers
+    declare. None outside of such C, or where the kernel's headers have no index yet.
 
     Args:
         lab: the session's.
@@ -82,6 +83,13 @@ def complete_c(lab: Lab, cell: str, position: int) -> tuple[str, dict[str, str]]
     before = cell[:position]
     if header := _HEADER.search(before):
         return header[1], dict.fromkeys(reference.headers(header[1])[:_MOST], "header")
+
+    def define(tag: str) -> str:
+        found = reference.find(tag, included=included(cell))
+        return next((one.code for one in found if one.kind == "struct"), "")
+
+    if member := members_at(cell, position, define):
+        return member[0], dict.fromkeys(list(member[1])[:_MOST], "member")
     word = _NAME.search(before)
     found = reference.names(word[0], included=included(cell), most=_MOST) if word else {}
     return (word[0] if word else ""), {name: _KINDS.get(kind, kind) for name, kind in found.items()}

@@ -221,6 +221,11 @@ def test_names_of_c_are_offered_with_what_they_are(here: Lab, shell: Interactive
         "linux/sl",
         dict.fromkeys(["linux/slab.h", "linux/slab_def.h", "linux/slimbus.h", "linux/slub_def.h"], "header"),
     )
+    member = CELL + "\nstatic struct file_operations all = {\n\t.rea"
+    assert complete_c(here, member.replace("linux/sl\n", "linux/fs.h>\n"), len(member) + 3) == (
+        "rea",
+        dict.fromkeys(["read", "read_iter"], "member"),
+    )
     assert complete_c(here, CELL, 5) is None
     assert complete_c(here, "import kmalloc", 14) is None
     with provisionalcompleter():
