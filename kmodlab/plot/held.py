@@ -93,12 +93,13 @@ def _words(name: str, ledger: Ledger) -> str:
 def _panel(ax: Axes, name: str, ledger: Ledger, tallest: int, longest: float, style: Theme) -> None:
     unit, step = unit_of(tallest)
     begin = ledger.timeline[0].seconds if ledger.timeline else 0.0
-    times = [0.0, *(point.seconds - begin for point in ledger.timeline), longest]
+    end = longest * 1.03  # what is left at last is to be seen as a level, not as an edge
+    times = [0.0, *(point.seconds - begin for point in ledger.timeline), end]
     sizes = [0.0, *(point.bytes / step for point in ledger.timeline), _left(ledger) / step]
     colour = style.data if _left(ledger) else style.text
     ax.fill_between(times, sizes, step="post", color=colour, alpha=0.35, lw=0, zorder=2)
     ax.step(times, sizes, where="post", color=colour, lw=1.6, zorder=3)
-    ax.set_xlim(0, longest)
+    ax.set_xlim(0, end)
     ax.set_ylim(-0.07 * tallest / step, tallest / step * 1.08)  # so that 0 stands clear of the seconds
     ax.set_facecolor(style.page)
     ax.grid(axis="y", color=style.faint, linewidth=0.8, zorder=0)
@@ -113,7 +114,7 @@ def _panel(ax: Axes, name: str, ledger: Ledger, tallest: int, longest: float, st
         fontsize=BODY, fontweight="bold", color=style.ink,
     )  # fmt: skip
     ax.annotate(
-        f"{format_bytes(_left(ledger))}\nleft", (longest, _left(ledger) / step), xytext=(7, 0),
+        f"{format_bytes(_left(ledger))}\nleft", (end, _left(ledger) / step), xytext=(7, 0),
         textcoords="offset points", ha="left", va="bottom" if not _left(ledger) else "center", fontsize=SMALL,
         color=style.ink, annotation_clip=False,
     )  # fmt: skip
