@@ -25,16 +25,23 @@ __all__ = ["command"]
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), help="Where the pages go."
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="A report for CI systems.")
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Where the run notebooks go.")
 @click.option("--locked", is_flag=True, help="Fail where what is here differs from the notebooks' kmodlab.lock.")
 @click.option("--solved/--unsolved", default=None, help="Put solutions, or skeletons, into the exercises' cells.")
 def command(
-    paths: tuple[Path, ...], jobs: int, out: Path, junit: Path | None, locked: bool, solved: bool | None
+    paths: tuple[Path, ...],
+    jobs: int,
+    out: Path,
+    junit: Path | None,
+    keep: Path | None,
+    locked: bool,
+    solved: bool | None,
 ) -> int:
     """Run notebooks (or all in a folder) and leave an HTML page of each, and an index of them.
 
     What a learner has done is neither read nor changed: the notebooks get a record of their own.
     """
-    from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
+    from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit, write_notebooks
     from kmodlab.course.lock import hold
 
     notebooks = find_notebooks(paths)
@@ -43,6 +50,8 @@ def command(
     start = time.monotonic()
     results = execute(notebooks, out, jobs=jobs, solved=solved, watch=_tell)
     say(f"{len(results)} notebook{'s' * (len(results) != 1)} in {time.monotonic() - start:.1f} s")
+    if keep:
+        write_notebooks(results, keep)
     if junit:
         write_junit(results, junit)
     click.echo(write_index(results, out))

@@ -24,7 +24,7 @@ from kmodlab.course.pages import texts_beside, write_page, write_text_page
 from kmodlab.errors import UsageError
 from kmodlab.progress import step
 
-__all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit"]
+__all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit", "write_notebooks"]
 
 _CELL_TIMEOUT = 600  # seconds
 
@@ -208,6 +208,19 @@ def write_index(results: Sequence[NotebookResult], out: Path) -> Path:
         f'<th scope="col">Time</th></tr>\n{rows}\n</table>\n{links}</html>\n'
     )
     return page
+
+
+def write_notebooks(results: Sequence[NotebookResult], folder: Path) -> None:
+    """Write the notebooks with their outputs into a folder, under their own names.
+
+    Raises:
+        UsageError: it is the folder of one of the notebooks, which would lose its own text.
+    """
+    if any(folder.absolute() == result.notebook.absolute().parent for result in results):
+        raise UsageError(f"write {folder}: it holds the notebooks themselves; give another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    for result in results:
+        nbformat.write(result.executed, folder / result.notebook.name)  # type: ignore[no-untyped-call]
 
 
 def write_junit(results: Sequence[NotebookResult], file: Path) -> None:

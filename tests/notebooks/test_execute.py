@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit
+from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit, write_notebooks
 from kmodlab.course.pages import write_page
 from kmodlab.errors import UsageError
 
@@ -42,6 +42,12 @@ def test_a_page_of_each_and_a_failure_is_a_failure(tmp_path: Path) -> None:
     index = write_index(results, tmp_path / "out").read_text()
     assert 'href="bad.html"' in index
     assert "failed" in index
+    write_notebooks(results, tmp_path / "kept")
+    kept = nbformat.read(tmp_path / "kept/good.ipynb", as_version=4)
+    assert kept.cells[0].outputs[0].text == f"value 42 {good.parent}\n"
+    with pytest.raises(UsageError, match="holds the notebooks themselves"):
+        write_notebooks(results, good.parent)
+    assert good.read_bytes() == before
     write_junit(results, tmp_path / "report.xml")
     suite = ET.parse(tmp_path / "report.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
