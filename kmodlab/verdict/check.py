@@ -153,7 +153,7 @@ def check_module(
     timeout: float = 10.0,
     watch: Callable[[str], object] | None = None,
 ) -> Checked:
-    """Check a module from all sides and return what came of it; `docs/interfaces.md` lists the checks.
+    """Check a module from all sides and return what came of it; ``docs/interfaces.md`` lists the checks.
 
     Args:
         source: its source, a ``.c`` file, or a folder whose Kbuild sets ``obj-m``.
