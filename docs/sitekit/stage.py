@@ -83,15 +83,16 @@ def _others() -> str:
     return "\n".join(found)
 
 
+_MADE = {"exercises": exercises_table, "magics": magics_text, "verbs": verbs_text, "others": _others}
+
+
 def _text(source: str) -> str:
     """A text of the repository, with the parts that it takes from elsewhere."""
     text = re.sub(r"\A<!-- SPDX.*?-->\s*", "", (TOP / source).read_text())
 
     def part(found: re.Match[str]) -> str:
         if found["made"]:
-            return {"exercises": exercises_table, "magics": magics_text, "verbs": verbs_text, "others": _others}[
-                found["made"]
-            ]()
+            return _MADE[found["made"]]()
         # Links in the README are seen from the top, those of the text from its own folder.
         taken = section((TOP / "README.md").read_text(), found["heading"])
         return re.sub(r"\]\((?!\w+:|#)", "](../" if "/" in source else "](", taken)
