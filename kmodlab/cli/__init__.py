@@ -27,7 +27,7 @@ _INTERRUPTED = 130
 
 _VERBS = (
     *("setup", "doctor", "tour", "start", "test", "init", "new", "build", "try", "check", "explain", "replay", "shell"),
-    *("kernels", "execute", "gallery", "release", "lock", "grade", "bench", "soak", "python"),
+    *("kernels", "execute", "gallery", "release", "lock", "grade", "worker", "bench", "soak", "python"),
 )
 _FILES = {"try": "try_"}
 """Verbs whose file cannot have their name: it is a word of Python."""

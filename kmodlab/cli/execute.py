@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,10 @@ __all__ = ["command"]
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"), help="Where the pages go."
 )
 @click.option("--junit", type=click.Path(path_type=Path, dir_okay=False), help="A report for CI systems.")
+@click.option(
+    "--executor", default="local", show_default=True, metavar="local|dask[=ADDRESS]",
+    help="Who does the work: this computer, or the workers of a dask cluster (see ./lab worker).",
+)  # fmt: skip
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Where the run notebooks go.")
 @click.option("--locked", is_flag=True, help="Fail where what is here differs from the notebooks' kmodlab.lock.")
 @click.option("--solved/--unsolved", default=None, help="Put solutions, or skeletons, into the exercises' cells.")
@@ -33,6 +38,7 @@ def command(
     jobs: int,
     out: Path,
     junit: Path | None,
+    executor: str,
     keep: Path | None,
     locked: bool,
     solved: bool | None,
@@ -42,13 +48,18 @@ def command(
     What a learner has done is neither read nor changed: the notebooks get a record of their own.
     """
     from kmodlab.course.execute import execute, find_notebooks, write_index, write_junit, write_notebooks
+    from kmodlab.course.executor import check_executor, open_executor
     from kmodlab.course.lock import hold
 
+    check_executor(executor)
     notebooks = find_notebooks(paths)
     need_stages()
     hold((path.absolute().parent for path in notebooks), insist=locked)
     start = time.monotonic()
-    results = execute(notebooks, out, jobs=jobs, solved=solved, watch=_tell)
+    with contextlib.ExitStack() as stack:
+        # Notebooks on this computer need no threads: each is a process of its own anyhow.
+        pool = None if executor == "local" else stack.enter_context(open_executor(executor, jobs))
+        results = execute(notebooks, out, jobs=jobs, solved=solved, pool=pool, watch=_tell)
     say(f"{len(results)} notebook{'s' * (len(results) != 1)} in {time.monotonic() - start:.1f} s")
     if keep:
         write_notebooks(results, keep)

@@ -21,6 +21,10 @@ __all__ = ["command"]
 @click.option("--exercise", "wanted", multiple=True, metavar="ID", help="Grade only this exercise; may be repeated.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Answers at once; one for each processor otherwise.")
 @click.option("--again", is_flag=True, help="Examine anew what was graded before.")
+@click.option(
+    "--executor", default="local", show_default=True, metavar="local|dask[=ADDRESS]",
+    help="Who does the work: this computer, or the workers of a dask cluster (see ./lab worker).",
+)  # fmt: skip
 @click.option("--locked", is_flag=True, help="Fail where what is here differs from the course's kmodlab.lock.")
 @click.option("--csv", "table", type=click.Path(path_type=Path, dir_okay=False), help="Write a table for spreadsheets.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
@@ -31,6 +35,7 @@ def command(
     wanted: tuple[str, ...],
     jobs: int | None,
     again: bool,
+    executor: str,
     locked: bool,
     table: Path | None,
     as_json: bool,
@@ -40,6 +45,7 @@ def command(
     Only the text of their C is used; their Python is never run. The exit status is 1 if anybody lacks points.
     """
     from kmodlab.build.sandbox import choose
+    from kmodlab.course.executor import check_executor, open_executor
     from kmodlab.course.exercise import find_exercise, find_exercises
     from kmodlab.course.grade import grade, grades_csv
     from kmodlab.course.lock import hold
@@ -47,6 +53,7 @@ def command(
     from kmodlab.host.kernels import ensure_kernel
     from kmodlab.resources import resource
 
+    check_executor(executor)
     # Never those of the working folder: it may be a student's, with checks of the student's own.
     every = find_exercises(resource("lab_modules"))
     exercises = [find_exercise(name, every) for name in wanted] or list(every)
@@ -55,7 +62,8 @@ def command(
     hold([resource("notebooks")], insist=locked)
     choose()  # what cannot be compiled in a sandbox is not graded at all
     submissions = [read_submission(path, exercises) for path in found]
-    grades = grade(submissions, exercises, ensure_kernel(), jobs=jobs or os.cpu_count() or 1, again=again, say=say)
+    with open_executor(executor, jobs or os.cpu_count() or 1) as pool:
+        grades = grade(submissions, exercises, ensure_kernel(), pool=pool, again=again, say=say)
     output.emit({"submissions": [each.to_dict() for each in grades]})
     if table:
         _write(table, grades_csv(grades))

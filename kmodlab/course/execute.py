@@ -5,24 +5,23 @@ from __future__ import annotations
 
 import asyncio
 import html
-import os
-import re
-import tempfile
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
-import kmodlab
 from kmodlab.course.cells import fill
+from kmodlab.course.executor import WorkersDied, outcome
 from kmodlab.course.exercise import find_exercises
 from kmodlab.course.pages import texts_beside, write_page, write_text_page
+from kmodlab.course.running import run_notebook
+from kmodlab.course.tasks import do_notebook, notebook_task
 from kmodlab.errors import UsageError
-from kmodlab.progress import step
+from kmodlab.host.kernels import default_kernel
 
 __all__ = ["NotebookResult", "execute", "find_notebooks", "write_index", "write_junit", "write_notebooks"]
 
@@ -74,6 +73,7 @@ def execute(
     jobs: int = 1,
     cell_timeout: int = _CELL_TIMEOUT,
     solved: bool | None = None,
+    pool: Executor | None = None,
     watch: Callable[[NotebookResult], object] = lambda result: None,
 ) -> list[NotebookResult]:
     """Run notebooks, each in a Jupyter kernel of its own with its own folder as the working folder.
@@ -83,15 +83,17 @@ def execute(
     Args:
         notebooks: their paths; names must differ, since the pages are named after them.
         out: the folder for the pages.
-        jobs: how many run at once.
+        jobs: how many run at once, without a pool.
         cell_timeout: seconds that a cell may take.
         solved: put the solutions into the cells of exercises, or (false) the skeletons; None leaves them as they are.
+        pool: of workers, which run them instead of this process (`kmodlab.course.executor`).
         watch: called with each result as soon as it is there.
 
     Markdown files beside the notebooks, such as the glossary, become pages as well.
 
     Raises:
         UsageError: two have the same name, or one is not a notebook.
+        HostSetupError: a worker is not set up.
     """
     names = [path.stem for path in notebooks]
     if len(set(names)) < len(names):
@@ -99,95 +101,69 @@ def execute(
     out.mkdir(parents=True, exist_ok=True)
     texts = {path.stem: path for path in texts_beside(notebooks) if path.stem not in {*names, "index"}}
     pages = {path.name for path in (*notebooks, *texts.values())}
-    results = asyncio.run(_execute_all(notebooks, out.absolute(), jobs, cell_timeout, solved, pages, watch))
+    read = {path: _read(path, solved) for path in notebooks}
+
+    def done(path: Path, notebook: nbformat.NotebookNode, error: str, seconds: float) -> NotebookResult:
+        page = out.absolute() / f"{path.stem}.html"
+        write_page(notebook, page, path.stem, pages)
+        result = NotebookResult(path, page, not error, seconds, error, notebook)
+        watch(result)
+        return result
+
+    if pool is None:
+        results = asyncio.run(_here(read, jobs, cell_timeout, done))
+    else:
+        results = _elsewhere(read, pool, cell_timeout, done)
     for name, text in texts.items():
         write_text_page(text, out.absolute() / f"{name}.html", pages)
     return results
 
 
-async def _execute_all(
-    notebooks: Sequence[Path],
-    out: Path,
-    jobs: int,
-    cell_timeout: int,
-    solved: bool | None,
-    pages: Collection[str],
-    watch: Callable[[NotebookResult], object],
-) -> list[NotebookResult]:
-    gate = asyncio.Semaphore(jobs)
-
-    async def one(path: Path) -> NotebookResult:
-        async with gate:
-            result = await _execute_one(path, cell_timeout, solved, out / f"{path.stem}.html", pages)
-            watch(result)
-            return result
-
-    return await asyncio.gather(*map(one, notebooks))
-
-
-async def _execute_one(
-    path: Path, cell_timeout: int, solved: bool | None, page: Path, pages: Collection[str]
-) -> NotebookResult:
-    from nbclient import NotebookClient
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-
+def _read(path: Path, solved: bool | None) -> nbformat.NotebookNode:
     try:
-        notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+        notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     except (ValueError, OSError) as failure:
         raise UsageError(f"execute {path}: {failure}; is it a notebook?") from failure
     if solved is not None:
         notebook = nbformat.from_dict(fill(notebook, find_exercises(), solved=solved))  # type: ignore[no-untyped-call]
-    start, error = time.monotonic(), ""
-    with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
-        client = NotebookClient(
-            notebook,
-            km=_kernel_manager(Path(private)),
-            timeout=cell_timeout,
-            store_widget_state=False,
-            coalesce_streams=True,
-            resources={"metadata": {"path": str(path.absolute().parent)}},
-        )
+    return notebook
+
+
+async def _here(
+    notebooks: Mapping[Path, nbformat.NotebookNode], jobs: int, cell_timeout: int, done: Callable[..., NotebookResult]
+) -> list[NotebookResult]:
+    """Run notebooks on this computer, so many at once."""
+    gate = asyncio.Semaphore(jobs)
+
+    async def one(path: Path, notebook: nbformat.NotebookNode) -> NotebookResult:
+        async with gate:
+            start = time.monotonic()
+            error = await run_notebook(notebook, path.name, path.absolute().parent, cell_timeout)
+            return await asyncio.to_thread(done, path, notebook, error, time.monotonic() - start)
+
+    return await asyncio.gather(*(one(*each) for each in notebooks.items()))
+
+
+def _elsewhere(
+    notebooks: Mapping[Path, nbformat.NotebookNode], pool: Executor, cell_timeout: int,
+    done: Callable[..., NotebookResult],
+) -> list[NotebookResult]:  # fmt: skip
+    """Let others run notebooks; one that kills its workers has failed."""
+    kernel = default_kernel()
+    asked = {
+        pool.submit(do_notebook, notebook_task(path, notebook, kernel, cell_timeout)): path
+        for path, notebook in notebooks.items()
+    }
+    results = {}
+    for future in as_completed(asked):
+        path = asked[future]
         try:
-            with step(f"Running {path.name}", total=len(notebook.cells), unit="cells") as now:
-                client.on_cell_complete = lambda **cell: now.reach(cell["cell_index"] + 1)
-                await client.async_execute(env=_environment(Path(private)), cleanup_kc=True)
-        except CellExecutionError as failure:
-            error = _without_colours(str(failure)).strip()
-        except CellTimeoutError:
-            error = f"a cell took longer than {cell_timeout} s"
-        except DeadKernelError as failure:
-            error = f"the Jupyter kernel ended: {failure}"
-    seconds = time.monotonic() - start
-    await asyncio.to_thread(write_page, notebook, page, path.stem, pages)
-    return NotebookResult(path, page, not error, seconds, error, notebook)
-
-
-def _kernel_manager(private: Path) -> Any:
-    """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place.
-
-    It talks to it over sockets in a private folder, which no other user of this computer can reach.
-    """
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    return AsyncKernelManager(
-        kernel_name="python3",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-        transport="ipc",
-        connection_file=str(private / "kernel.json"),
-    )
-
-
-def _environment(private: Path) -> dict[str, str]:
-    home = str(Path(kmodlab.__file__).parent.parent)
-    paths = [home, *(path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != home)]
-    # Who runs notebooks by the dozen is no learner: the record of the one whose computer this is stays as it was.
-    places = {name: str(private) for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "KMODLAB_DATA")}
-    return {**os.environ, **places, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _without_colours(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+            told = outcome(future)
+            notebook = nbformat.from_dict(told["notebook"])  # type: ignore[no-untyped-call]
+            results[path] = done(path, notebook, told["error"], told["seconds"])
+        except WorkersDied as error:
+            results[path] = done(path, notebooks[path], str(error), 0.0)
+    return [results[path] for path in notebooks]
 
 
 def write_index(results: Sequence[NotebookResult], out: Path) -> Path:

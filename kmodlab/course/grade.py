@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from typing import Any
 from kmodlab.build.cache import Store
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
-from kmodlab.course.examine import examine, nothing_to_examine
+from kmodlab.course.examine import nothing_to_examine
+from kmodlab.course.executor import WorkersDied, open_executor, outcome
 from kmodlab.course.exercise import Exercise
 from kmodlab.course.results import ExerciseResult
 from kmodlab.course.submissions import Answer, Submission
-from kmodlab.errors import KmodlabError, UsageError
+from kmodlab.course.tasks import answer_task, checker_key, do_answer
 
 __all__ = ["Grade", "grade", "grades_csv"]
 
@@ -67,6 +69,7 @@ def grade(
     kernel: KernelBuild,
     *,
     jobs: int = 1,
+    pool: Executor | None = None,
     again: bool = False,
     store: Store | None = None,
     say: Callable[[str], object] = lambda words: None,
@@ -81,38 +84,81 @@ def grade(
         submissions: what was handed in.
         exercises: of the course.
         kernel: to build for and to run.
-        jobs: how many answers are examined at once.
+        jobs: how many answers are examined at once, without a pool.
+        pool: of workers, which examine them instead of this process (`kmodlab.course.executor`).
         again: examine all anew.
         store: of results; that in the settings' cache folder if None.
         say: called with a line for each answer that was graded.
+
+    Raises:
+        HostSetupError: a worker is not set up, or the store cannot be written.
     """
     kept = store or Store(settings().cache / "grades", most=_STORED)
-    checker = _checker_key()
-    pending: dict[tuple[str, str], Future[ExerciseResult]] = {}
+    checker = checker_key()
     copies = _copies(submissions, exercises)
-    with ThreadPoolExecutor(jobs, thread_name_prefix="grade") as pool:
-
-        def one(exercise: Exercise, answer: Answer, whose: Path) -> ExerciseResult:
+    results: dict[tuple[str, str], ExerciseResult] = {}
+    with contextlib.ExitStack() as stack:
+        workers = pool or stack.enter_context(open_executor("local", jobs))
+        asked: dict[Future[str], _Asked] = {}
+        for submission, exercise, answer in _answers(submissions, exercises):
+            if (exercise.id, answer.text) in results:
+                continue
             key = _key(exercise, answer, kernel, checker)
             entry = None if again else kept.get(key)
-            if entry is not None:
-                return ExerciseResult.from_dict(entry.note)
-            result = _examined(exercise, answer, kernel, key)
+            results[exercise.id, answer.text] = ExerciseResult.from_dict(entry.note) if entry else _UNDER_WAY
+            if entry is None:
+                future = workers.submit(do_answer, answer_task(exercise, answer.text, kernel, key))
+                asked[future] = _Asked(exercise, answer, key, submission.path)
+        for one, result in _each(asked):
+            results[one.exercise.id, one.answer.text] = result
             if result.verdict != "lab-failed":
-                kept.put(key, {}, result.to_dict())
-            say(f"{whose.name}: {exercise.id}: {result.points} of {result.of} ({answer.place})")
-            return result
+                kept.put(one.key, {}, result.to_dict())
+            say(f"{one.whose.name}: {one.exercise.id}: {result.points} of {result.of} ({one.answer.place})")
+    return [_grade_of(submission, exercises, results, copies) for submission in submissions]
 
-        try:
-            for submission in submissions:
-                for exercise in submission.expected(exercises):
-                    answer = _only(submission, exercise)
-                    if isinstance(answer, Answer) and (exercise.id, answer.text) not in pending:
-                        pending[exercise.id, answer.text] = pool.submit(one, exercise, answer, submission.path)
-            return [_grade_of(submission, exercises, pending, copies) for submission in submissions]
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An answer that is being examined, and under which key its result is stored."""
+
+    exercise: Exercise
+    answer: Answer
+    key: str
+    whose: Path
+
+
+_UNDER_WAY = ExerciseResult("", "", (), "lab-failed")
+
+
+def _answers(
+    submissions: Sequence[Submission], exercises: Sequence[Exercise]
+) -> Iterator[tuple[Submission, Exercise, Answer]]:
+    for submission in submissions:
+        for exercise in submission.expected(exercises):
+            answer = _only(submission, exercise)
+            if isinstance(answer, Answer):
+                yield submission, exercise, answer
+
+
+def _each(asked: Mapping[Future[str], _Asked]) -> Iterator[tuple[_Asked, ExerciseResult]]:
+    """Give each result as it comes; where that is interrupted, those too that come while all else is stopped."""
+    left = dict(asked)
+    try:
+        for future in as_completed(asked):
+            one = left.pop(future)
+            yield one, _result(future, one)
+    except BaseException:
+        running = [future for future in left if not future.cancel()]
+        for future in running:
+            yield left[future], _result(future, left[future])
+        raise
+
+
+def _result(future: Future[str], one: _Asked) -> ExerciseResult:
+    try:
+        return ExerciseResult.from_dict(outcome(future)["result"])
+    except WorkersDied as error:
+        return nothing_to_examine(one.exercise, None, "lab-failed", f"not graded, the lab failed: {error}")
 
 
 def _only(submission: Submission, exercise: Exercise) -> Answer | ExerciseResult:
@@ -131,24 +177,24 @@ def _only(submission: Submission, exercise: Exercise) -> Answer | ExerciseResult
 def _grade_of(
     submission: Submission,
     exercises: Sequence[Exercise],
-    pending: dict[tuple[str, str], Future[ExerciseResult]],
+    results: Mapping[tuple[str, str], ExerciseResult],
     copies: dict[tuple[str, str], list[Path]],
 ) -> Grade:
-    results, notes = [], list(submission.notes)
+    found, notes = [], list(submission.notes)
     for exercise in submission.expected(exercises):
         answer = _only(submission, exercise)
         if isinstance(answer, ExerciseResult):
-            results.append(answer)
+            found.append(answer)
             notes.append(f"{exercise.id}: {answer.checks[0].message}")
             continue
-        results.append(pending[exercise.id, answer.text].result())
+        found.append(results[exercise.id, answer.text])
         if len(submission.answers[exercise.id]) > 1:
             places = " and ".join(one.place for one in submission.answers[exercise.id])
             notes.append(f"{exercise.id}: duplicated, with the same text: {places}; graded once")
         others = [str(path) for path in copies.get((exercise.id, answer.text), ()) if path != submission.path]
         if others:
             notes.append(f"{exercise.id}: copied: the same text, to the letter, as in {', '.join(others)}")
-    return Grade(submission.path, tuple(results), tuple(notes))
+    return Grade(submission.path, tuple(found), tuple(notes))
 
 
 def _copies(submissions: Sequence[Submission], exercises: Sequence[Exercise]) -> dict[tuple[str, str], list[Path]]:
@@ -161,28 +207,6 @@ def _copies(submissions: Sequence[Submission], exercises: Sequence[Exercise]) ->
                 if (name, text.strip()) not in skeletons:
                     found.setdefault((name, text), []).append(submission.path)
     return found
-
-
-def _examined(exercise: Exercise, answer: Answer, kernel: KernelBuild, seed: str) -> ExerciseResult:
-    """What an answer is worth; a failure of the lab is tried once more, and then told as such."""
-    try:
-        source = exercise.source(answer.text)
-    except UsageError as error:
-        return nothing_to_examine(exercise, None, "build-error", str(error))
-    for attempt in (1, 2):
-        try:
-            return examine(exercise, source, kernel, seed=seed)
-        except KmodlabError as error:
-            if attempt == 2:
-                return nothing_to_examine(exercise, None, "lab-failed", f"not graded, the lab failed: {error}")
-    raise AssertionError("unreachable")
-
-
-def _checker_key() -> str:
-    """A hash of the machinery that examines."""
-    here = Path(__file__).parent
-    names = ("checks.py", "trial.py", "examine.py", "calls.c")
-    return hashlib.sha256(b"".join((here / name).read_bytes() for name in names)).hexdigest()
 
 
 def _key(exercise: Exercise, answer: Answer, kernel: KernelBuild, checker: str) -> str:
