@@ -24,7 +24,7 @@ def still(subject: Subject) -> View:
     status = MachineStatus(
         state=str(facts["state"]),
         kernel=str(facts["kernel"]) or "not chosen yet",
-        accelerator=str(facts["accelerator"]) or "not chosen yet",
+        accelerator=str(facts["accelerator"]) or "accelerator not chosen yet",
         memory=int(str(facts["memory"])),
         cpus=int(str(facts["cpus"])),
         uptime=seen.uptime if seen else None,

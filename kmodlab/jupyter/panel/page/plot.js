@@ -29,7 +29,7 @@ function makePlot() {
       name,
       points: samples.map((sample) => [sample.t - now, sample.refs[name] ?? null]),
     }));
-    refs.show(lines, (value) => String(Math.round(value)), 1);
+    refs.show(lines, (value) => String(Math.round(value)), 1, 0);
   }
 
   return { node, show, tick };
@@ -46,9 +46,9 @@ function makeChart(title, height, empty) {
   });
   watch.observe(node);
 
-  function show(lines, say, least) {
+  function show(lines, say, least, base = Infinity) {
     const values = lines.flatMap((line) => line.points.map((point) => point[1])).filter((value) => value !== null);
-    const low = values.length ? Math.floor(Math.min(...values)) : 0;
+    const low = values.length ? Math.floor(Math.min(base, ...values)) : 0;
     const high = Math.max(values.length ? Math.ceil(Math.max(...values)) : 1, low + least);
     const text = lines
       .filter((line) => line.points.length && line.points.at(-1)[1] !== null)
