@@ -314,7 +314,7 @@ def _make_ready(kernel: KernelBuild) -> None:
     _settle_modules(kernel.root)
     packed = kernel.root / "boot" / f"vmlinuz-{kernel.release}"
     kernel.image.write_bytes(vmlinux.extract(packed.read_bytes()))
-    finished = process.run(["depmod", "-b", kernel.root, kernel.release], timeout=300)
+    finished = process.run([process.which("depmod") or "depmod", "-b", kernel.root, kernel.release], timeout=300)
     if finished.exit_status != 0 or not (kernel.modules / "modules.dep").exists():
         raise HostSetupError(f"index the modules of {kernel.release}: {finished.text.strip() or 'failed'}; try again")
 
