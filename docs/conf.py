@@ -16,7 +16,6 @@ extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_cl
 root_doc = "index"
 nitpicky = True
 suppress_warnings = ["misc.highlighting_failure"]  # JSON with an ellipsis is none
-smartquotes_action = "qe"  # "--option" is no dash
 default_role = "py:obj"  # single backticks in docstrings name what is in the code
 
 # Notebooks come executed, from real machines; nothing is run here.

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,9 +58,9 @@ def magics_text() -> str:
     os.environ["COLUMNS"] = "80"  # which argparse fills
     parts = []
     for options in ALL.values():
-        about = " ".join(options.about.split())
+        about = re.sub(r"(?<![\w-])(--[a-z][\w-]*)", r"`\1`", " ".join(options.about.split()))
         takes = options.format_help().partition(options.about)
-        parts.append(f"### {options.verb}\n\n{about}\n\n```text\n{takes[0].strip()}\n{takes[2].rstrip()}\n```\n")
+        parts.append(f"### {options.verb}\n\n{about}\n\n```text\n{takes[0].strip()}\n\n{takes[2].strip()}\n```\n")
     return "\n".join(parts)
 
 

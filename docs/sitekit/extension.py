@@ -18,6 +18,7 @@ from pygments.lexers import BashLexer, CLexer
 from pygments.token import Keyword, Text, _TokenType
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
 from sphinx.util.nodes import make_refnode
 
@@ -25,9 +26,10 @@ from kmodlab.cli import Verbs
 
 VERBS = Verbs().list_commands(click.Context(click.Group()))
 
-__all__ = ["CellLexer", "prepare", "resolve", "setup", "sign"]
+__all__ = ["CellLexer", "prepare", "quote_options", "resolve", "setup", "sign"]
 
 _FIRST_LINE = re.compile(r"\s*%%(kmod|program|guest)\b[^\n]*\n?")
+_OPTION = re.compile(r"(?<![\w`-])(--[a-z][\w-]*)")
 _SEVERAL = re.compile(r"(?P<space> +)(?P<names>\w+(?:, \w+)+): (?P<words>.+)")
 _LEXERS: dict[str, type[Lexer]] = {"kmod": CLexer, "program": CLexer, "guest": BashLexer}
 
@@ -145,10 +147,20 @@ def sign(
     return (signature.replace("<factory>", "..."), returns) if signature else None
 
 
+def quote_options(app: Sphinx, context: click.Context, lines: list[str]) -> None:
+    """Mark options that a help text names as code, in which two dashes stay two; an extension's hook."""
+    lines[:] = [line if line.startswith("..") else _OPTION.sub(r"``\1``", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all of it with sphinx."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as the docstrings say
     app.add_lexer("kmodlab", CellLexer)
     app.connect("missing-reference", resolve)
+    for part in ("description", "options"):
+        app.connect(f"sphinx-click-process-{part}", quote_options)
     app.connect("autodoc-process-signature", sign)
     app.connect("autodoc-process-docstring", prepare, priority=100)  # napoleon's is 500
     return {"parallel_read_safe": True, "parallel_write_safe": True}
