@@ -107,7 +107,7 @@ def page_of(shown: Sequence[Shown], release: str, accelerator: str, seconds: flo
     rooms = [(room, list(few)) for room, few in groupby(shown, key=lambda one: one.room)]
     processor = "an emulated processor" if accelerator == "tcg" else f"a processor by {accelerator}"
     lead = (
-        f"{len(shown)} pictures of a running kernel, all drawn from one machine in {seconds:.0f} seconds. "
+        f"{len(shown)} pictures of a running kernel, all drawn from one machine in {seconds:.0f} s. "
         f"It ran Linux {release} on {processor}. Every number on this page is its own."
     )
     body = "\n".join(_room(room, few) for room, few in rooms)

@@ -101,6 +101,7 @@ def test_modules_and_the_log(panel: Locator, shot: Callable[..., Path]) -> None:
     button(panel, "Unload scribble").click()
     panel.get_by_role("status").get_by_text("scribble is unloaded.").wait_for()
     row.wait_for(state="detached")
+    panel.get_by_text("scribble gone", exact=True).wait_for()
 
     shown = log.locator(".line")
     assert shown.count() > 2
@@ -135,7 +136,7 @@ def test_the_machine_and_its_shells(panel: Locator, page: Page, shot: Callable[.
     button(panel, "Open a terminal").click()
     screen = panel.locator(".xterm-rows")
     screen.get_by_text("#").first.wait_for()
-    page.keyboard.type("echo $((6*7)); was=$(stty size)\n")
+    page.keyboard.type("ls --color /; echo $((6*7)); was=$(stty size)\n")
     screen.get_by_text("42", exact=True).wait_for()
     page.keyboard.type('while [ "$was" = "$(stty size)" ]; do sleep .1; done; echo resiz\'ed\'\n')
     page.set_viewport_size({"width": 1000, "height": 1000})

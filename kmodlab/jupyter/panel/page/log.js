@@ -15,7 +15,8 @@ function makeLog(send, announce) {
   const follow = make("input", { type: "checkbox", checked: true });
   const clear = make("button", { type: "button" }, "Clear");
   const count = make("span", { class: "count" });
-  const bar = make("div", { class: "bar" }, level, words, make("label", { class: "tick" }, follow, "Follow"), clear, count);
+  const bar = make("div", { class: "bar" }, level, words, make("label", { class: "tick" }, follow, "Follow"), clear,
+    count);
   const { node, heading } = section("Kernel log", "log", bar, lines);
   lines.setAttribute("aria-labelledby", heading.id);
   let all = [];

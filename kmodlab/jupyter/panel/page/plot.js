@@ -54,11 +54,13 @@ function makeChart(title, height, empty) {
       .filter((line) => line.points.length && line.points.at(-1)[1] !== null)
       .map((line) => `${line.name} ${say(line.points.at(-1)[1])}`.trim())
       .join(", ");
-    if (before !== text) {
-      words.replaceChildren(...(text ? lines.map((line, number) => legend(line, number, say)) : [empty]));
+    const told = `${text}; ${lines.map((line) => line.name)}`;
+    if (before !== told) {
+      const known = text || lines.some((line) => line.name);
+      words.replaceChildren(...(known ? lines.map((line, number) => legend(line, number, say)) : [empty]));
       picture.setAttribute("aria-label", `${title}: now ${text || empty}; the last two minutes`);
     }
-    before = text;
+    before = told;
     const area = { left: 34, right: width - 4, top: 6, bottom: height - 16 };
     const x = (seconds) => area.right + (Math.max(seconds, -SPAN) / SPAN) * (area.right - area.left);
     const y = (value) => area.bottom - ((value - low) / (high - low)) * (area.bottom - area.top);

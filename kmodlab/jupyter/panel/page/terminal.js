@@ -41,8 +41,8 @@ function makeTerminal(model, send, colours) {
     if (terminal) return;
     const { Terminal, FitAddon } = await getLibrary(model, send);
     if (terminal) return;
-    terminal = new Terminal({ screenReaderMode: true, scrollback: 2000, fontSize: 13, theme: colours(),
-      fontFamily: getComputedStyle(node).getPropertyValue("--mono"), cursorBlink: false });
+    terminal = new Terminal({ screenReaderMode: true, scrollback: 2000, fontSize: 13, minimumContrastRatio: 4.5,
+      theme: colours(), fontFamily: getComputedStyle(node).getPropertyValue("--mono"), cursorBlink: false });
     fit = new FitAddon();
     terminal.loadAddon(fit);
     screen.hidden = false;
