@@ -125,12 +125,26 @@ def kbuild(
     headers = str(kernel.headers)
     job = Job(
         title=f"build {source.name}",
-        argv=("make", "--no-print-directory", *parallel, "-C", headers, f"M={WORK}", *VARIABLES, *variables, "modules"),
+        argv=(
+            *("make", "--no-print-directory", *parallel, "-C", headers, *_makefile(kernel), f"M={WORK}"),
+            *(*VARIABLES, *variables, "modules"),
+        ),
         files=source.files,
         results=results,
+        texts=("*.cmd",),
         binds=kernel.header_binds,
         env=ENVIRONMENT,
         limits=Limits(wall=timeout),
     )
     outcome = choose().run(job, watch)
     return Made(outcome.exit_status, outcome.files, parse(outcome.output, source), outcome.output)
+
+
+def _makefile(kernel: KernelBuild) -> tuple[str, ...]:
+    """The Makefile that the headers' own one includes, where that is all it does.
+
+    It names it by the path at which the package is installed, which is there only where one can be mounted.
+    """
+    text = (kernel.root / kernel.headers.relative_to("/") / "Makefile").read_text()
+    found = choose().in_place and re.fullmatch(r"include (/usr/src/\S+)\n*", text)
+    return ("-f", found[1]) if found else ()

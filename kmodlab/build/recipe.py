@@ -38,6 +38,8 @@ module_exit({PROBE}_exit);
 MODULE_LICENSE("GPL");
 """
 _COMMAND = re.compile(r"^(?:saved)?cmd_\S+ := (.*)$", re.MULTILINE)
+# What the sandbox puts into KCFLAGS, once names are those inside again: see `Sandbox.in_place`.
+_SANDBOX_OWN = re.compile(r"-f(?:file|debug)-prefix-map=(.+)=\1")
 COMMON = ".module-common.o"
 """Since Linux 6.12 linked into every module, and the same for all of a kernel."""
 
@@ -187,7 +189,7 @@ def _flags(argv: Argv) -> tuple[Argv, Argv]:
         word = words.pop(0)
         if word == "-include":
             begin.append(words.pop(0))
-        elif not word.startswith("-Wp,-M"):
+        elif not (word.startswith("-Wp,-M") or _SANDBOX_OWN.fullmatch(word)):
             flags.append(word)
     if [word for word in flags if PROBE in word and not re.match(r"-D\w+=", word)]:
         raise ValueError("the name stands where it is not known")

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from kmodlab.build.sandbox import Job, Limits, Sandbox, bubblewrap
+from kmodlab.build.sandbox import Job, Limits, Sandbox, bubblewrap, landlock
 from kmodlab.errors import SandboxError
+from tests.conftest import needs
 
 pytestmark = pytest.mark.build
 
@@ -24,11 +25,14 @@ MARK = secrets.token_hex(8)
 """In the environment of every job here, by which its processes are told from those of others."""
 
 
-@pytest.fixture(params=["chosen", "namespace"])
+@pytest.fixture(params=["chosen", "namespace", "landlock", "landlock-1"])
 def inside(request: pytest.FixtureRequest, sandbox: Sandbox) -> Sandbox:
     """Each way into the sandbox that this host allows."""
     if request.param == "chosen":
         return sandbox
+    if request.param.startswith("landlock"):
+        with needs("build"):
+            return landlock.probe(1 if request.param.endswith("-1") else 99)
     way = bubblewrap.Bubblewrap(namespace=True)
     if way == sandbox:
         pytest.skip("that is the chosen one")
@@ -37,6 +41,14 @@ def inside(request: pytest.FixtureRequest, sandbox: Sandbox) -> Sandbox:
     except SandboxError as error:
         pytest.skip(str(error))
     return way
+
+
+@pytest.fixture
+def rooted(inside: Sandbox) -> Sandbox:
+    """Each way that gives the job a root of its own; of the others, see test_landlock.py."""
+    if inside.in_place:
+        pytest.skip("it works with files where they lie")
+    return inside
 
 
 def shell(line: str, **changes: object) -> Job:
@@ -50,14 +62,14 @@ def small(**limits: float) -> Limits:
 def test_files_go_in_and_results_come_out(inside: Sandbox) -> None:
     job = shell(
         "cat 'a b.c' sub/d.c; mkdir out; echo one >out/x.ko; "
-        "ln -s /etc/passwd y.ko; mkfifo z.ko; ln out/x.ko w.ko; exit 3",
+        "ln -s /etc/passwd y.ko; mkfifo z.ko; ln out/x.ko out/w.ko; exit 3",
         files={"a b.c": b"A\n", "sub/d.c": b"\xff\0\n", "-rf": b"", "großes.h": b""},
         results=("*.ko", "-rf", "gro*"),
     )
     outcome = inside.run(job)
     assert outcome.exit_status == 3
     assert outcome.output == "A\n\ufffd\0\n"
-    assert dict(outcome.files) == {"out/x.ko": b"one\n", "w.ko": b"one\n", "-rf": b"", "großes.h": b""}
+    assert dict(outcome.files) == {"out/x.ko": b"one\n", "out/w.ko": b"one\n", "-rf": b"", "großes.h": b""}
 
 
 def test_results_that_are_named_in_full(inside: Sandbox) -> None:
@@ -67,9 +79,9 @@ def test_results_that_are_named_in_full(inside: Sandbox) -> None:
     assert dict(inside.run(shell("true", results=names[:1])).files) == {}
 
 
-def test_a_narrow_one_shows_the_compiler_s_folders_only(inside: Sandbox) -> None:
+def test_a_narrow_one_shows_the_compiler_s_folders_only(rooted: Sandbox) -> None:
     line = "gcc -x c -c -o x.o /dev/null && ld -r -o y.o x.o && readelf -h y.o >/dev/null && ls /usr /usr/lib"
-    outcome = inside.run(shell(line, narrow=True))
+    outcome = rooted.run(shell(line, narrow=True))
     assert outcome.exit_status == 0, outcome.output
     names = set(outcome.output.split()) - {"/usr:", "/usr/lib:"}
     assert {"bin", "lib", "gcc"} <= names
@@ -85,12 +97,12 @@ def test_more_than_a_pipe_holds_goes_in_and_out(inside: Sandbox) -> None:
     assert len(outcome.output) == 2_000_000
 
 
-def test_nothing_of_the_host_is_there(inside: Sandbox, tmp_path: Path) -> None:
+def test_nothing_of_the_host_is_there(rooted: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
     line = (
         f"ls / /etc; cat {tmp_path}/secret /etc/passwd /etc/shadow; ls /root /home /var /sys /run /usr/local; env; id"
     )
-    output = inside.run(shell(line)).output
+    output = rooted.run(shell(line)).output
     names = set(output.partition("/etc:")[0].split())
     assert names <= {
         "/:",
@@ -115,8 +127,8 @@ def test_nothing_of_the_host_is_there(inside: Sandbox, tmp_path: Path) -> None:
     assert not any(name in output for name in ("KMODLAB", "PYTHONPATH", "SSH_", "USER="))
 
 
-def test_there_are_no_capabilities_no_network_and_no_other_processes(inside: Sandbox) -> None:
-    output = inside.run(
+def test_there_are_no_capabilities_no_network_and_no_other_processes(rooted: Sandbox) -> None:
+    output = rooted.run(
         shell(
             "grep -E '^(CapEff|CapPrm|CapAmb|CapInh|NoNewPrivs)' /proc/self/status; "
             "cat /proc/net/dev; ls -d /proc/[0-9]*"
@@ -128,12 +140,12 @@ def test_there_are_no_capabilities_no_network_and_no_other_processes(inside: San
     assert max(int(word.removeprefix("/proc/")) for word in output.split() if word.startswith("/proc/")) < 50
 
 
-def test_only_the_build_folder_can_be_written(inside: Sandbox) -> None:
+def test_only_the_build_folder_can_be_written(rooted: Sandbox) -> None:
     line = (
         "for f in / /usr /usr/lib /etc /dev /dev/shm /proc /usr/bin /input.tar; do "
         "touch $f/x && echo $f is open; done; : >/usr/bin/cc"
     )
-    output = inside.run(shell(f"({line}) 2>&1; touch /build/x /tmp/y && echo done >/dev/null && echo good")).output
+    output = rooted.run(shell(f"({line}) 2>&1; touch /build/x /tmp/y && echo done >/dev/null && echo good")).output
     assert "is open" not in output
     assert output.endswith("good\n")
 

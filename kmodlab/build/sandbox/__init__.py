@@ -9,9 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache as once
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
+
+from kmodlab.config import settings
+from kmodlab.errors import HostSetupError, SandboxError
 
 __all__ = ["WORK", "Job", "Limits", "Outcome", "Sandbox", "choose"]
 
@@ -51,6 +56,7 @@ class Job:
         argv: the program and its arguments, never a shell line.
         files: relative path to content, of what is to lie in the working folder.
         results: file name patterns (of ``find -name``) of what to bring back.
+        texts: patterns of those names, in or out, of files that speak of places inside, as `argv` and `env` may too.
         binds: pairs (on the host, inside) of what to show read-only.
         env: the environment; nothing of the host's is passed on.
         limits: what it may use.
@@ -62,10 +68,15 @@ class Job:
     argv: tuple[str, ...]
     files: Mapping[str, bytes]
     results: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
     binds: tuple[tuple[Path, Path], ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     limits: Limits = field(default_factory=Limits)
     narrow: bool = False
+
+    def speaks(self, path: str) -> bool:
+        """Whether a file, in or out, is one of `texts`."""
+        return any(fnmatchcase(path.rpartition("/")[2], pattern) for pattern in self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,14 @@ class Sandbox(Protocol):
     def name(self) -> str:
         """The backend's name, for ``doctor``."""
 
+    @property
+    def in_place(self) -> bool:
+        """Whether a job works with files where they lie on the host, so that what it keeps for later depends on that.
+
+        The compiler's options that put the names inside into objects then stand in the job's ``KCFLAGS``, which kbuild
+        takes by itself.
+        """
+
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
         """Run a job to its end; its exit status is not judged here.
 
@@ -105,12 +124,26 @@ class Sandbox(Protocol):
 
 
 def choose() -> Sandbox:
-    """Return the best sandbox that this host allows; it is tried once per process.
+    """Return the best sandbox that this host allows (``KMODLAB_SANDBOX``); it is tried once per process.
 
     Raises:
         HostSetupError: the program it needs is not installed.
         SandboxError: the host forbids what it needs; the message says how to permit it.
     """
-    from kmodlab.build.sandbox import bubblewrap
+    return _chosen(settings().sandbox)
 
-    return bubblewrap.probe()
+
+@once
+def _chosen(wanted: str) -> Sandbox:
+    from kmodlab.build.sandbox import bubblewrap, landlock
+
+    ways: dict[str, Callable[[], Sandbox]] = {"bubblewrap": bubblewrap.probe, "landlock": landlock.probe}
+    if wanted != "auto":
+        return ways[wanted]()
+    try:
+        return bubblewrap.probe()
+    except (HostSetupError, SandboxError) as first:
+        try:
+            return landlock.probe()
+        except (HostSetupError, SandboxError):
+            raise first from None

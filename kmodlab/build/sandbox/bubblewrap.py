@@ -21,6 +21,7 @@ from pathlib import Path
 
 from kmodlab import process
 from kmodlab.build.sandbox import WORK, Job, Limits, Outcome
+from kmodlab.build.sandbox.common import judge, late, over
 from kmodlab.errors import HostSetupError, SandboxError
 
 __all__ = ["Bubblewrap", "probe"]
@@ -60,19 +61,6 @@ _FORBIDDEN = (
     "in a container: --privileged)"
 )
 
-# What a job prints when it meets a limit, and which one that is. Anchored, since a compiler also quotes its input.
-_KILLED = r"^(?:bash: line \d+: +\d+ |\S*gcc\S*: (?:fatal error|internal compiler error): )?"
-_LIMIT_SIGNS = tuple(
-    (re.compile(pattern, re.MULTILINE), limit)
-    for pattern, limit in (
-        (r"^[^|]*: No space left on device\.?$", "space"),
-        (_KILLED + r"File size limit exceeded|^[^|]*: File too large\.?$", "file_size"),
-        (_KILLED + r"CPU time limit exceeded", "cpu"),
-        (r"^[^|]*: Cannot allocate memory$|^\S+: out of memory allocating \d|: failed to map segment from", "memory"),
-        (r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$", "processes"),
-    )
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Bubblewrap:
@@ -89,6 +77,11 @@ class Bubblewrap:
         """``bubblewrap``, and how it is used here."""
         return f"bubblewrap ({'user namespace' if self.namespace else 'user id of its own'})"
 
+    @property
+    def in_place(self) -> bool:
+        """See `Sandbox.in_place`."""
+        return False
+
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
         """See `Sandbox.run`."""
         with _archive(job.files) as source:
@@ -97,21 +90,17 @@ class Bubblewrap:
                 done = process.run(
                     argv, timeout=job.limits.wall, pass_fds=(source,), limit=job.limits.output, watch=watch
                 )
-            except process.ProcessTimeout as late:
-                raise SandboxError(
-                    f"{job.title}: still running after {job.limits.wall:.0f} s and stopped; "
-                    "look for a rule that never ends, or set KMODLAB_BUILD_TIMEOUT",
-                    output=late.finished.stdout.decode(errors="replace"),
-                ) from None
+            except process.ProcessTimeout as stopped:
+                raise late(job, stopped.finished) from None
         output = done.stdout.decode(errors="replace")
         if done.cut:
-            raise _over("output", job, output)
+            raise over("output", job, output)
         try:
             files = dict(_unpack(done.stderr))
         except tarfile.TarError:
             raise _broken(job, done, output) from None
         if done.exit_status:
-            _judge(job, output)
+            judge(job, output)
         return Outcome(done.exit_status, output, files, done.seconds)
 
     def _enter(self, job: Job, source: int) -> Iterator[str]:
@@ -207,33 +196,13 @@ def _unpack(data: bytes) -> Iterator[tuple[str, bytes]]:
                 yield member.name.removeprefix("./"), stream.read()
 
 
-def _judge(job: Job, output: str) -> None:
-    """Raise if a job that failed did so at one of its limits."""
-    for sign, limit in _LIMIT_SIGNS:
-        if sign.search(output):
-            raise _over(limit, job, output)
-
-
-def _over(limit: str, job: Job, output: str) -> SandboxError:
-    value: float = getattr(job.limits, limit)
-    words = {
-        "space": f"it filled the build folder ({int(value) >> 20} MiB)",
-        "file_size": f"it wrote a file larger than {int(value) >> 20} MiB",
-        "cpu": f"a process of it used more than {value} s of processor time",
-        "memory": f"a process of it wanted more than {int(value) >> 20} MiB of memory",
-        "processes": f"it wanted more than {value} processes at once",
-        "output": f"it printed more than {int(value) >> 20} MiB",
-    }
-    return SandboxError(f"{job.title}: {words[limit]} and was stopped; make it smaller", output=output)
-
-
 def _broken(job: Job, done: process.Finished, output: str) -> SandboxError:
     """The error for a job that never started, or did not live to hand back its results."""
     said = done.stderr[:2000].decode(errors="replace").strip().partition("\n")[0] or output.strip().rpartition("\n")[2]
     if said.startswith(("bwrap:", "setpriv:")):
         words = said.partition(". See ")[0]
         return SandboxError(f"enter the compile sandbox: {words}; {_FORBIDDEN}", output=said)
-    _judge(job, output)
+    judge(job, output)
     return SandboxError(
         f"{job.title}: ended with status {done.exit_status} before its results could be read ({said or 'no word'}); "
         "try again, and look whether the host is short of memory",

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""What the backends share: what of the host is shown, and the words for a job that met one of its limits."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from kmodlab import process
+from kmodlab.build.sandbox import Job
+from kmodlab.errors import SandboxError
+
+__all__ = ["host_folders", "judge", "late", "over"]
+
+# What a job prints when it meets a limit, and which one that is. Anchored, since a compiler also quotes its input.
+_KILLED = r"^(?:bash: line \d+: +\d+ |\S*gcc\S*: (?:fatal error|internal compiler error): )?"
+_LIMIT_SIGNS = tuple(
+    (re.compile(pattern, re.MULTILINE), limit)
+    for pattern, limit in (
+        (r"^[^|]*: No space left on device\.?$", "space"),
+        (_KILLED + r"File size limit exceeded|^[^|]*: File too large\.?$", "file_size"),
+        (_KILLED + r"CPU time limit exceeded", "cpu"),
+        (r"^[^|]*: Cannot allocate memory$|^\S+: out of memory allocating \d|: failed to map segment from", "memory"),
+        (r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$", "processes"),
+    )
+)
+
+
+def host_folders() -> Iterator[Path]:
+    """The host's programs, libraries and headers: what a job may read, top folders of /usr first."""
+    for path in sorted(Path("/usr").iterdir()):
+        if path.name not in {"local", "src", "games", "etc"}:
+            yield path
+    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
+        if os.path.lexists(path := Path("/") / name):
+            yield path
+    yield Path("/etc/alternatives")
+
+
+def judge(job: Job, output: str) -> None:
+    """Raise if a job that failed did so at one of its limits.
+
+    Raises:
+        SandboxError: it did.
+    """
+    for sign, limit in _LIMIT_SIGNS:
+        if sign.search(output):
+            raise over(limit, job, output)
+
+
+def over(limit: str, job: Job, output: str) -> SandboxError:
+    """Return the error for a job that went over a limit, named as in `Limits`."""
+    value: float = getattr(job.limits, limit)
+    words = {
+        "space": f"it filled the build folder ({int(value) >> 20} MiB)",
+        "file_size": f"it wrote a file larger than {int(value) >> 20} MiB",
+        "cpu": f"a process of it used more than {value} s of processor time",
+        "memory": f"a process of it wanted more than {int(value) >> 20} MiB of memory",
+        "processes": f"it wanted more than {value} processes at once",
+        "output": f"it printed more than {int(value) >> 20} MiB",
+    }
+    return SandboxError(f"{job.title}: {words[limit]} and was stopped; make it smaller", output=output)
+
+
+def late(job: Job, done: process.Finished) -> SandboxError:
+    """Return the error for a job that was not done in time."""
+    return SandboxError(
+        f"{job.title}: still running after {job.limits.wall:.0f} s and stopped; "
+        "look for a rule that never ends, or set KMODLAB_BUILD_TIMEOUT",
+        output=done.stdout.decode(errors="replace"),
+    )
