@@ -2,9 +2,9 @@
 // What the theme leaves unsaid to those who hear a page or have no mouse.
 addEventListener("load", () => {
   for (const part of document.querySelectorAll("pre, .table-wrapper, .cell_output, [style*='overflow:auto']")) {
-    // What is folded has no width yet.
-    const wide = part.scrollWidth > part.clientWidth || part.closest("details:not([open])");
-    if (wide && !part.hasAttribute("tabindex")) part.tabIndex = 0;
+    const larger = part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight;
+    // What is folded has no size yet.
+    if ((larger || part.closest("details:not([open])")) && !part.hasAttribute("tabindex")) part.tabIndex = 0;
   }
   for (const caption of document.querySelectorAll(".caption[role=heading]")) caption.setAttribute("aria-level", "2");
   document.querySelector(".sidebar-drawer")?.setAttribute("aria-label", "All pages");
