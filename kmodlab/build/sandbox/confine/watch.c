@@ -101,6 +101,24 @@ struct hidden {
 	dev_t disk;
 };
 
+/*
+ * For a moment, while it becomes another program, no process can be looked at. One that still cannot be a second later
+ * has seen to that itself.
+ */
+#define PATIENCE 25
+static pid_t unseen, candidate;
+static int times;
+
+static bool may_be_unseen(pid_t pid)
+{
+	if (pid != unseen) {
+		candidate = pid;
+		return true;
+	}
+	candidate = unseen;
+	return ++times <= PATIENCE;
+}
+
 /* Files that were removed while a process has them open are in no folder. */
 static bool hidden_fits(pid_t pid, void *context)
 {
@@ -113,7 +131,7 @@ static bool hidden_fits(pid_t pid, void *context)
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	fds = opendir(path);
 	if (!fds && errno != ENOENT && errno != ESRCH)
-		return false; /* a process of this user that cannot be looked at has seen to that itself */
+		return may_be_unseen(pid);
 	while (fds && fits && (entry = readdir(fds))) {
 		struct stat facts;
 
@@ -135,7 +153,13 @@ bool too_much(int folder, uint64_t space)
 	if (fstat(folder, &facts) || !folder_fits(folder, ".", &hidden.left, 0))
 		return true;
 	hidden.disk = facts.st_dev;
-	return !each_child(getpid(), hidden_fits, &hidden);
+	candidate = 0;
+	if (!each_child(getpid(), hidden_fits, &hidden))
+		return true;
+	if (candidate != unseen)
+		times = 0;
+	unseen = candidate;
+	return false;
 }
 
 static bool kill_one(pid_t pid, void *context)
