@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
@@ -32,10 +31,12 @@ async def run_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path,
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    from kmodlab.course.client import manager
+
     with tempfile.TemporaryDirectory(prefix="kmodlab-") as private:
         client = NotebookClient(
             notebook,
-            km=_kernel_manager(Path(private)),
+            km=manager(Path(private)),
             timeout=cell_timeout,
             store_widget_state=False,
             coalesce_streams=True,
@@ -52,22 +53,6 @@ async def run_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path,
         except DeadKernelError as failure:
             return f"the Jupyter kernel ended: {failure}"
     return ""
-
-
-def _kernel_manager(private: Path) -> Any:
-    """A manager that knows only the Jupyter kernel of this very Python, whatever the user has put in its place.
-
-    It talks to it over sockets in a private folder, which no other user of this computer can reach.
-    """
-    from jupyter_client.kernelspec import KernelSpecManager
-    from jupyter_client.manager import AsyncKernelManager
-
-    return AsyncKernelManager(
-        kernel_name="python3",
-        kernel_spec_manager=KernelSpecManager(kernel_dirs=[]),
-        transport="ipc",
-        connection_file=str(private / "kernel.json"),
-    )
 
 
 def _environment(private: Path) -> dict[str, str]:

@@ -194,7 +194,7 @@ class Pool:
     async def _drop(self, spares: list[Fresh]) -> None:
         for spare in spares:
             self._spares.remove(spare)
-            await spare.end()
+        await asyncio.gather(*(spare.end() for spare in spares))
 
 
 async def _begun(template: Template) -> Fresh:
