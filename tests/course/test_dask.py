@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -130,8 +131,9 @@ def test_notebooks_run_on_workers_as_they_do_here(frozen: KernelBuild, tmp_path:
 @pytest.mark.machine
 def test_a_worker_that_is_not_set_up_says_so(frozen: KernelBuild) -> None:
     task = json.loads(tasks.answer_task(BOUNDED, BOUNDED.solution, frozen, "seed"))
+    release = re.escape(frozen.release)
     for change, words in (
-        ({"version": "0.0-1"}, rf"work with kernel {frozen.release} \(0\.0-1\): not set up here; \./lab setup"),
+        ({"version": "0.0-1"}, rf"work with kernel {release} \(0\.0-1\): not set up here; \./lab setup"),
         ({"kmodlab": "9.9"}, r"work for kmodlab 9\.9: this is .* install the same here"),
         ({"checker": "another"}, ".*this is .*, or another state of it"),
     ):

@@ -78,8 +78,8 @@ def test_nothing_is_fetched_or_made_by_who_shares_a_cache(frozen: KernelBuild) -
     folders = {Path(str(folder)).name for folder in tried["folders"]}  # type: ignore[attr-defined]
     assert "modules" in folders
     assert not {"kernels", "images", "recipes", "apt"} & folders
-    # What was compiled for this module: its includes take 32 MB a form. Kernel, image and machine would be 500 MB.
-    assert tried["own"] < 100 << 10, "kB of the own cache"  # type: ignore[operator]
+    # What was compiled for this module: its includes take 32 to 50 MB a form. All else would be 500 MB.
+    assert tried["own"] < 160 << 10, "kB of the own cache"  # type: ignore[operator]
 
 
 def test_what_is_damaged_there_is_made_in_the_own_cache(frozen: KernelBuild) -> None:
