@@ -32,7 +32,7 @@ _MARK = """Signature: 8a477f597d28d172789f06886806bc55
 _DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO}
 _FOLDERS = (
     *("apt", "bundle", "grades", "headers", "images", "kernels", "modules", "objects", "programs"),
-    *("python", "recipes", "reference", "style", "symbols", "templates", "tests"),
+    *("python", "recipes", "reference", "style", "symbols", "templates", "tests", "work"),
 )
 _FILES = ("accelerator.json", "bundle.lock", "packages.lock", "setup.json")
 # What may lie in the folder before it is marked: parts of kmodlab make their place in it when they are first used.
