@@ -145,6 +145,8 @@ def _makefile(kernel: KernelBuild) -> tuple[str, ...]:
 
     It names it by the path at which the package is installed, which is there only where one can be mounted.
     """
+    if not choose().in_place:
+        return ()
     text = (kernel.root / kernel.headers.relative_to("/") / "Makefile").read_text()
-    found = choose().in_place and re.fullmatch(r"include (/usr/src/\S+)\n*", text)
+    found = re.fullmatch(r"include (/usr/src/\S+)\n*", text)
     return ("-f", found[1]) if found else ()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import secrets
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from kmodlab import process
 from kmodlab.build.sandbox import WORK, Job, Limits, Outcome
-from kmodlab.build.sandbox.common import judge, late, over
+from kmodlab.build.sandbox.common import host_folders, judge, late, named_in_full, over
 from kmodlab.errors import HostSetupError, SandboxError
 
 __all__ = ["Bubblewrap", "probe"]
@@ -51,7 +50,6 @@ found=(); for name in "${{names[@]}}"; do [[ -f $name && ! -L $name ]] && found+
 tar --create --no-recursion --hard-dereference --files-from=/dev/null "${{found[@]}}" >&3 || exit 125
 exit $status
 """
-_NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
 _COMPILER = ("bin", "libexec", "lib64", "gcc", "*-linux-gnu")
 """Where below /usr and /usr/lib the compiler, the linker, the shell and their libraries lie."""
 
@@ -139,15 +137,10 @@ def _root(binds: tuple[tuple[Path, Path], ...], wanted: tuple[str, ...]) -> Iter
     shadowed = {inside for _, inside in binds}
     for folder in ("/usr", "/usr/lib", "/etc"):
         yield from ("--perms", "0755", "--dir", folder)
-    for path in (*sorted(Path("/usr").iterdir()), *sorted(Path("/usr/lib").iterdir())):
-        if path.name in {"lib", "local", "src", "games", "etc"} or path in shadowed:
-            continue
-        if any(path.match(one) for one in wanted):
+    for path in host_folders("/usr", "/usr/lib"):
+        asked = path not in shadowed and any(path.match(one) for one in wanted)
+        if asked or not path.is_relative_to("/usr"):
             yield from _show(path)
-    for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
-        if os.path.lexists(path := Path("/") / name):
-            yield from _show(path)
-    yield from _show(Path("/etc/alternatives"))
     for outside, inside in binds:
         yield from ("--ro-bind", str(outside), str(inside))
 
@@ -164,7 +157,7 @@ def _inside(job: Job) -> Iterator[str]:
     limits = job.limits
     yield from ("prlimit", f"--as={limits.memory}", f"--nproc={limits.processes}", f"--fsize={limits.file_size}")
     yield from (f"--cpu={limits.cpu}:{limits.cpu + 5}", "--core=0", "--nofile=1024", "--")
-    script = _INNER_NAMED if all(map(_NAMED.match, job.results)) else _INNER
+    script = _INNER_NAMED if named_in_full(job.results) else _INNER
     yield from ("bash", "-c", script, "bash", str(len(job.results)), *job.results, *job.argv)
 
 

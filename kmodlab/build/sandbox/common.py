@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kmodlab import process
 from kmodlab.build.sandbox import Job
 from kmodlab.errors import SandboxError
 
-__all__ = ["host_folders", "judge", "late", "over"]
+__all__ = ["host_folders", "judge", "late", "named_in_full", "over"]
+
+_NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
 
 # What a job prints when it meets a limit, and which one that is. Anchored, since a compiler also quotes its input.
 _KILLED = r"^(?:bash: line \d+: +\d+ |\S*gcc\S*: (?:fatal error|internal compiler error): )?"
@@ -28,15 +30,23 @@ _LIMIT_SIGNS = tuple(
 )
 
 
-def host_folders() -> Iterator[Path]:
-    """The host's programs, libraries and headers: what a job may read, top folders of /usr first."""
-    for path in sorted(Path("/usr").iterdir()):
-        if path.name not in {"local", "src", "games", "etc"}:
-            yield path
+def host_folders(*parts: str) -> Iterator[Path]:
+    """The host's programs, libraries and headers: what a job may read, those of /usr first.
+
+    Args:
+        parts: folders that are not given whole, but each of what lies in them: ``/usr``, and such in it.
+    """
+    whole = (path for part in parts for path in sorted(Path(part).iterdir()) if str(path) not in parts)
+    yield from (path for path in whole if path.name not in {"local", "src", "games", "etc"})
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         if os.path.lexists(path := Path("/") / name):
             yield path
     yield Path("/etc/alternatives")
+
+
+def named_in_full(patterns: Iterable[str]) -> bool:
+    """Whether each pattern is the name of one file of the working folder itself."""
+    return all(map(_NAMED.match, patterns))
 
 
 def judge(job: Job, output: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -13,11 +12,12 @@ from contextlib import contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
+from kmodlab.build.sandbox.common import named_in_full
+
 __all__ = ["clear", "fill", "gather", "new_folder"]
 
 _GRACE = 60.0
 """Seconds that the maker of a folder has for taking its lock."""
-_NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def gather(folder: Path, patterns: tuple[str, ...], limit: int) -> dict[str, byt
     Nothing of the job lives any more, so what is looked at stays what it is; a link is never followed.
     """
     found: dict[str, bytes] = {}
-    deep = not all(map(_NAMED.match, patterns))
+    deep = not named_in_full(patterns)
     waiting = [folder]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:  # a path may be longer than the kernel takes

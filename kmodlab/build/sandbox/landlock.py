@@ -105,7 +105,7 @@ class Landlock:
             yield f"user={user}"
         yield f"newest={self.version}"
         yield from (f"device=/dev/{name}" for name in _DEVICES)
-        yield from (f"read={path}" for path in (*host_folders(), *folders))
+        yield from (f"read={path}" for path in (*host_folders("/usr"), *folders))
 
 
 def _place() -> Path:
