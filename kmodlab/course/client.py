@@ -20,10 +20,8 @@ from jupyter_client.manager import AsyncKernelManager
 __all__ = ["Client", "Manager", "manager"]
 
 _ANSWER = 1.0  # seconds after which the question is asked again: a channel may have opened after it
-_OUTPUT = 0.2
-
-
-_LOOK = 0.01
+_OUTPUT = 0.2  # the same for an output to come
+_LOOK = 0.01  # seconds from one look at an ending process to the next
 
 
 class Client(AsyncKernelClient):

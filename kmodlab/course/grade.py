@@ -109,11 +109,14 @@ def grade(
             if entry is None:
                 future = workers.submit(do_answer, answer_task(exercise, answer.text, kernel, key))
                 asked[future] = _Asked(exercise, answer, key, submission.path)
-        for one, result in _each(asked):
+
+        def take(one: _Asked, result: ExerciseResult) -> None:
             results[one.exercise.id, one.answer.text] = result
             if result.verdict != "lab-failed":
                 kept.put(one.key, {}, result.to_dict())
             say(f"{one.whose.name}: {one.exercise.id}: {result.points} of {result.of} ({one.answer.place})")
+
+        _take_each(asked, take)
     return [_grade_of(submission, exercises, results, copies) for submission in submissions]
 
 
@@ -140,17 +143,17 @@ def _answers(
                 yield submission, exercise, answer
 
 
-def _each(asked: Mapping[Future[str], _Asked]) -> Iterator[tuple[_Asked, ExerciseResult]]:
-    """Give each result as it comes; where that is interrupted, those too that come while all else is stopped."""
+def _take_each(asked: Mapping[Future[str], _Asked], take: Callable[[_Asked, ExerciseResult], None]) -> None:
+    """Hand on each result as it comes; where that is interrupted, those too that come while all else is stopped."""
     left = dict(asked)
     try:
         for future in as_completed(asked):
             one = left.pop(future)
-            yield one, _result(future, one)
+            take(one, _result(future, one))
     except BaseException:
         running = [future for future in left if not future.cancel()]
         for future in running:
-            yield left[future], _result(future, left[future])
+            take(left[future], _result(future, left[future]))
         raise
 
 

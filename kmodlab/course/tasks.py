@@ -15,6 +15,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache as once
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,6 +38,7 @@ _MOST = 8 << 20  # bytes of all of them
 _LEFT_OUT = {".ipynb", ".png", ".svg", ".ko", ".o"}
 
 
+@once
 def checker_key() -> str:
     """Return a hash of the machinery that examines."""
     here = Path(__file__).parent
