@@ -27,22 +27,23 @@ pytestmark = [
 
 USER = 4711
 # A place of our own in a name space of mounts that ends with the commands: a user who is not root may not so much as
-# look into root's folders, where checkout, environment and cache may lie.
+# look into root's folders, where Python, checkout, environment and cache may lie.
 ROOM = """
 set -eu
 mount -t tmpfs -o mode=755 room /mnt
-mkdir /mnt/shared /mnt/checkout /mnt/site /mnt/home
+mkdir /mnt/shared /mnt/checkout /mnt/site /mnt/python /mnt/home
 mount --bind "$1" /mnt/shared
 mount --bind -o remount,ro /mnt/shared /mnt/shared
 mount --bind "$2" /mnt/checkout
 mount --bind "$3" /mnt/site
-chown "$4" /mnt/home
-damage=$5
+mount --bind "$4" /mnt/python
+chown "$5" /mnt/home
+damage=$6
 if [ -n "$damage" ]; then
   truncate -s 256M /mnt/damaged
   mount --bind /mnt/damaged "/mnt/shared/templates/$damage/memory"
 fi
-shift 5
+shift 6
 exec setpriv --reuid "$0" --regid "$0" --clear-groups --bounding-set=-all "$@"
 """
 
@@ -51,12 +52,14 @@ def as_another(*arguments: str, damage: str = "") -> dict[str, object]:
     """Run a verb with --json as a user who is not root, and what is left of the own cache afterwards; return both."""
     environment: Mapping[str, str] = {
         "HOME": "/mnt/home", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "PYTHONPATH": "/mnt/checkout:/mnt/site",
-        "PYTHONDONTWRITEBYTECODE": "1", "KMODLAB_SHARED_CACHE": "/mnt/shared", "KMODLAB_POOL": "0",
+        "PYTHONDONTWRITEBYTECODE": "1", "LD_LIBRARY_PATH": "/mnt/python/lib", "KMODLAB_POOL": "0",
+        "KMODLAB_SHARED_CACHE": "/mnt/shared",
     }  # fmt: skip
-    command = shlex.join([str(Path(sys.executable).resolve()), "-m", "kmodlab", *arguments, "--json"])
+    python = Path("/mnt/python") / Path(sys.executable).resolve().relative_to(sys.base_prefix)
+    command = shlex.join([str(python), "-m", "kmodlab", *arguments, "--json"])
     left = "mkdir -p .cache/kmodlab; du -sk --apparent-size .cache/kmodlab | cut -f 1; find . -type d"
     line = f"{command}; cd /mnt/home; {left}"
-    places = [str(settings().cache), str(resource("lab_modules").parent), sysconfig.get_path("purelib")]
+    places = [str(settings().cache), str(resource("lab_modules").parent), sysconfig.get_path("purelib"), sys.base_prefix]
     argv = ["unshare", "--mount", "sh", "-c", ROOM, str(USER), *places, str(USER), damage, "bash", "-c", line]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd="/")
     assert done.stdout.startswith("{"), done.stderr
