@@ -146,8 +146,19 @@ class Emulator:
         self.dozing = False
         await self._execute("cont")
 
+    @property
+    def can_nmi(self) -> bool:
+        """Whether this kind of machine can be sent a non-maskable interrupt."""
+        return qemu.architecture(self.hardware.arch).nmi
+
     async def inject_nmi(self) -> None:
-        """Send the guest a non-maskable interrupt."""
+        """Send the guest a non-maskable interrupt.
+
+        Raises:
+            MachineError: this kind of machine has none.
+        """
+        if not self.can_nmi:
+            raise MachineError(f"send an NMI: a machine for {self.hardware.arch} has none in QEMU; look at vm.dmesg()")
         if self.dozing:
             await self.resume()
         await self._execute("inject-nmi")

@@ -127,10 +127,10 @@ os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, a
 
 def boot_arguments(hardware: qemu.Hardware) -> str:
     """Return the kernel's command line; ``vm/README.md`` gives the reason for each word."""
-    console = qemu.architecture(hardware.arch).console
+    arch = qemu.architecture(hardware.arch)
     return (
-        f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
-        "no_timer_check audit=0 norandmaps unknown_nmi_panic panic_print=0x40 kmodlab.root=/dev/vda"
+        f"console={arch.console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
+        f"{arch.arguments} audit=0 norandmaps panic_print=0x40 kmodlab.root=/dev/vda"
     )
 
 
@@ -140,9 +140,10 @@ def find_template(kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardwar
     Its name holds all that it depends on: so one that others share with us is one of this very QEMU and, with KVM, of
     a processor like this one.
     """
-    binary = process.which(qemu.architecture(hardware.arch).binary)
+    arch = qemu.architecture(hardware.arch)
+    binary = process.which(arch.binary)
     if binary is None:
-        raise HostSetupError("find QEMU: not installed; run ./lab setup, or apt-get install qemu-system-x86")
+        raise HostSetupError(f"find QEMU: not installed; run ./lab setup, or apt-get install {arch.package}")
     build = binary.stat()
     devices = qemu.command_line(hardware, qemu.Descriptors(0, 0, 0, 0, 0, 0), None)
     inputs = [_FORM, asdict(hardware), image.key, image.made_of(), boot_arguments(hardware), _WARM_UP, devices]
