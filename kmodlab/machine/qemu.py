@@ -64,7 +64,7 @@ ARCHITECTURES = {
         name="aarch64",
         binary="qemu-system-aarch64",
         machine="virt-7.2,gic-version=3",
-        # No pointer authentication and no memory tags: under emulation they cost more than all the rest.
+        # An old core: without pointer authentication, which is dear to emulate.
         cpu={"tcg": "cortex-a57", "kvm": "host"},
         console="ttyAMA0",
         arguments="nokaslr",
