@@ -74,7 +74,7 @@ def test_a_module_of_the_lab(arm: KernelBuild, name: str) -> None:
 
 
 def test_a_fault_names_its_line(arm: KernelBuild) -> None:
-    built = kmodlab.build(FAULTY, arm, name="faulty")
+    built = kmodlab.build(kmodlab.ModuleSource.from_text("faulty", FAULTY), arm)
     with kmodlab.Machine(arm) as vm, pytest.raises(KernelOops) as caught:
         vm.insmod(built)
     report = caught.value.report

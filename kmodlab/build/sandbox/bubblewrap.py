@@ -51,7 +51,7 @@ tar --create --no-recursion --hard-dereference --files-from=/dev/null "${{found[
 exit $status
 """
 _NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
-_COMPILER = ("bin", "libexec", "lib64", "gcc", "*-linux-gnu")
+_COMPILER = ("bin", "libexec", "lib64", "gcc", "gcc-cross", "*-linux-gnu")
 """Where below /usr and /usr/lib the compiler, the linker, the shell and their libraries lie."""
 
 _FORBIDDEN = (
