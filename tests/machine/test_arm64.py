@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import shutil
 import tomllib
+from pathlib import Path
 
 import pytest
 
 import kmodlab
 from kmodlab.build.architecture import architecture
+from kmodlab.build.fast import fast
+from kmodlab.build.kbuild import kbuild
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.source import ModuleSource
 from kmodlab.errors import HostSetupError, KernelOops, MachineError
 from kmodlab.host import apt, kernels
 from kmodlab.machine import provision, qemu
 from kmodlab.records.elf import read_module
 from kmodlab.resources import resource
 from kmodlab.verdict.trial import try_module
+from tests.build.likeness import same
 from tests.machine.test_lab_modules import UNHARMFUL
 from tests.machine.test_trial import LAB, PARAMETERS
 from tests.parts import needs
@@ -73,8 +78,16 @@ def test_a_module_of_the_lab(arm: KernelBuild, name: str) -> None:
     assert verdict.verdict == tomllib.loads((folder / "lab.toml").read_text())["expect"], str(verdict)
 
 
+def test_the_quick_way_builds_the_same(arm: KernelBuild, tmp_path: Path) -> None:
+    source, chosen = ModuleSource.from_text("faulty", FAULTY), kmodlab.settings()
+    quick = fast(source, arm, chosen.cache, timeout=chosen.build_timeout)
+    reference = kbuild(source, arm, timeout=chosen.build_timeout)
+    assert quick
+    assert same(quick.files["faulty.ko"], reference.files["faulty.ko"], tmp_path / "object")
+
+
 def test_a_fault_names_its_line(arm: KernelBuild) -> None:
-    built = kmodlab.build(kmodlab.ModuleSource.from_text("faulty", FAULTY), arm)
+    built = kmodlab.build(ModuleSource.from_text("faulty", FAULTY), arm)
     with kmodlab.Machine(arm) as vm, pytest.raises(KernelOops) as caught:
         vm.insmod(built)
     report = caught.value.report
