@@ -28,7 +28,7 @@ from kmodlab.host.state import disk_full, locked, writing
 from kmodlab.machine import frozen, qemu
 from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
-from kmodlab.machine.outside import SYMBOLS
+from kmodlab.machine.outside import SYMBOLS, find_symbols
 from kmodlab.progress import step
 from kmodlab.records.modules import parse_modules
 from kmodlab.shared import pass_over, shared
@@ -250,7 +250,10 @@ def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout
         aio.call(emulator.start(memory, template.image.root, boot), timeout=boot_timeout)
         session = _await_agent(emulator, time.monotonic() + boot_timeout)
         session.run(_WARM_UP, timeout=boot_timeout)
-        facts: dict[str, object] = {"symbols": _symbols(session), "modules": _modules(session)}
+        facts: dict[str, object] = {
+            "symbols": _symbols(session, emulator, template.kernel),
+            "modules": _modules(session),
+        }
         session.close()
         try:
             aio.call(emulator.freeze(state), timeout=60)
@@ -270,10 +273,20 @@ def _modules(session: Session) -> list[str]:
     return [row.name for row in parse_modules(session.run(["cat", "/proc/modules"]).stdout)]
 
 
-def _symbols(session: Session) -> dict[str, int]:
-    text = session.run(["grep", "-wE", "|".join(SYMBOLS), "/proc/kallsyms"]).stdout
+def _symbols(session: Session, emulator: Emulator, kernel: KernelBuild) -> dict[str, int]:
+    """The addresses of `SYMBOLS`; fewer where they cannot be found."""
+    names = (*SYMBOLS, "get_taint")
+    text = session.run(["grep", "-wE", "|".join(names), "/proc/kallsyms"]).stdout
     rows = (line.split() for line in text.splitlines())
-    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[2] in SYMBOLS}
+    found = {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[2] in names}
+    get_taint = found.pop("get_taint", 0)
+    if not set(SYMBOLS) - found.keys():
+        return found
+    newest = f"/sys/module/{_modules(session)[0]}/sections/.gnu.linkonce.this_module"
+    with contextlib.suppress(MachineError, ValueError):
+        address = int(session.run(["cat", newest]).stdout, 16)
+        return aio.call(find_symbols(emulator, kernel, address, get_taint), timeout=60)
+    return found
 
 
 def _await_agent(emulator: Emulator, deadline: float) -> Session:

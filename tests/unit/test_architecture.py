@@ -8,9 +8,9 @@ import os
 import pytest
 
 from kmodlab.build.architecture import ARCHITECTURES, architecture, of_debian
-from kmodlab.errors import UsageError
+from kmodlab.errors import MachineError, UsageError
 from kmodlab.host import apt, vmlinux
-from kmodlab.machine import qemu
+from kmodlab.machine import outside, qemu
 from kmodlab.machine.template import boot_arguments
 
 
@@ -48,6 +48,18 @@ def test_every_architecture_has_a_machine() -> None:
 def test_the_image_of_an_arm64_kernel_is_taken_as_it_is() -> None:
     image = b"MZ".ljust(0x38, b"\0") + b"ARM\x64" + b"the kernel"
     assert vmlinux.extract(image) == image
+
+
+@pytest.mark.parametrize(("adrp", "address"), [(0xB0000000, 0x2018), (0x90000000, 0x1018), (0xF0FFFFE0, 0x0018)])
+def test_the_address_that_a_function_loads_from(adrp: int, address: int) -> None:
+    nop, ldr = 0xD503201F, 0xF9400C00
+    code = b"".join(word.to_bytes(4, "little") for word in (nop, adrp, ldr))
+    assert outside._loaded_address(code, 0xFFFF_8000_0800_1FF0) == 0xFFFF_8000_0800_0000 + address
+
+
+def test_a_function_that_loads_nothing() -> None:
+    with pytest.raises(MachineError, match="get_taint"):
+        outside._loaded_address(bytes(32), 0x1000)
 
 
 def test_a_package_says_what_it_is_for() -> None:
