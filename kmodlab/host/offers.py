@@ -122,6 +122,8 @@ def _offered(archive: apt.PrivateApt) -> dict[str, tuple[str, str]]:
     for line in archive.ask("apt-cache", "madison", *images).splitlines() if images else ():
         # NAME | VERSION | URI SUITE/SECTION ARCHITECTURE Packages
         name, _, place = (part.strip() for part in line.split("|"))
+        if name not in images:  # NAME:amd64, which an archive of another architecture has too
+            continue
         arch = kernels.ARCHITECTURES.get(images[name]["arch"])
         if arch and place.endswith(" Packages"):
             suite = place.split()[1].partition("/")[0]
