@@ -18,7 +18,6 @@ from kmodlab.build.source import ModuleSource
 from kmodlab.errors import HostSetupError, KernelOops, MachineError
 from kmodlab.host import apt, kernels
 from kmodlab.machine import provision, qemu
-from kmodlab.records.elf import read_module
 from kmodlab.resources import resource
 from kmodlab.verdict.trial import try_module
 from tests.build.likeness import same
@@ -59,7 +58,7 @@ def arm() -> KernelBuild:
 
 def test_a_machine_is_what_it_says_and_its_memory_agrees(arm: KernelBuild) -> None:
     built = kmodlab.build(resource("lab_modules") / "hello", arm)
-    assert read_module(built.path.read_bytes()).modinfo["vermagic"][0].split()[0] == arm.release
+    assert dict(built.file.modinfo)["vermagic"].split()[0] == arm.release
     with kmodlab.Machine(arm) as vm:
         assert vm.check("uname -m").stdout == "aarch64\n"
         vm.insmod(built)
