@@ -166,7 +166,7 @@ static void mount_root(const char *device)
 	mount_at("overlay", "/new", 0, "lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work");
 }
 
-static void move_mount(const char *from, const char *to)
+static void move_filesystem(const char *from, const char *to)
 {
 	mkdir(to, 0755);
 	if (mount(from, to, NULL, MS_MOVE, NULL))
@@ -281,9 +281,9 @@ int main(void)
 	close(events);
 
 	mount_root(root);
-	move_mount("/dev", "/new/dev");
-	move_mount("/proc", "/new/proc");
-	move_mount("/sys", "/new/sys");
+	move_filesystem("/dev", "/new/dev");
+	move_filesystem("/proc", "/new/proc");
+	move_filesystem("/sys", "/new/sys");
 	switch_root();
 	mount_kernel_filesystems();
 	if (sethostname(name, strlen(name)))

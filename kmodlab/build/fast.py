@@ -16,6 +16,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kmodlab.build.architecture import architecture
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.build.generated import Forecast, Generated
 from kmodlab.build.headers import Header, names, precompiled, with_header
@@ -178,7 +179,7 @@ def _job(
         results=(f"{name}.ko", f"{name}.mod.c"),
         binds=(*kernel.header_binds, (header.folder, Path("/source")), (generated.header.folder, Path("/mod"))),
         # What the kernel's Makefile exports and objtool asks for.
-        env={**ENVIRONMENT, "SRCARCH": {"x86_64": "x86"}.get(kernel.arch, kernel.arch)},
+        env={**ENVIRONMENT, "SRCARCH": architecture(kernel.arch).folder},
         limits=Limits(wall=timeout),
         narrow=True,
     )

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from kmodlab import process
+from kmodlab.build.architecture import architecture
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.parse import parse
@@ -76,19 +77,23 @@ def toolchain(kernel: KernelBuild) -> Toolchain:
         asked = re.search(r"\bgcc-\d+\b", (headers / ".kernelvariables").read_text())
     except OSError:
         asked = None
-    compiler = asked[0] if asked else "gcc"
-    packages = {compiler: compiler, "make": "make", "ld": "binutils"}
+    arch = architecture(kernel.arch)
+    arch.require_compiler()
+    plain = asked[0] if asked else "gcc"
+    compiler, linker = f"{arch.prefix}{plain}", f"{arch.prefix}ld"
+    suffix = f"-{arch.triplet.replace('_', '-')}" if arch.prefix else ""
+    packages = {compiler: f"{plain}{suffix}", "make": "make", linker: f"binutils{suffix}"}
     missing = [package for program, package in packages.items() if not Path("/usr/bin", program).exists()]
     if missing:
         raise HostSetupError(
             f"build for {kernel.release}: {' and '.join(missing)} not installed; apt-get install {' '.join(missing)}"
         )
-    return Toolchain(compiler, compiler_version(compiler))
+    return Toolchain(compiler, compiler_version(compiler, linker))
 
 
-def compiler_version(compiler: str) -> str:
-    """Return what a compiler in /usr/bin and the linker call themselves (the first lines of ``--version``)."""
-    programs = [Path("/usr/bin", name).resolve() for name in (compiler, "ld")]
+def compiler_version(compiler: str, linker: str = "ld") -> str:
+    """Return what a compiler in /usr/bin and a linker call themselves (the first lines of ``--version``)."""
+    programs = [Path("/usr/bin", name).resolve() for name in (compiler, linker)]
     return "; ".join(_version(path, path.stat().st_mtime_ns) for path in programs)
 
 
@@ -121,14 +126,11 @@ def kbuild(
         SandboxError: the sandbox could not be entered, or the build went over a limit.
     """
     several = sum(name.endswith((".c", ".S")) for name in source.files) > 1
-    parallel = ("-j2", "--output-sync=target") if several else ()
-    headers = str(kernel.headers)
+    options = ("--no-print-directory", *(("-j2", "--output-sync=target") if several else ()))
+    variables = (*architecture(kernel.arch).variables, *VARIABLES, *variables)
     job = Job(
         title=f"build {source.name}",
-        argv=(
-            *("make", "--no-print-directory", *parallel, "-C", headers, *_makefile(kernel), f"M={WORK}"),
-            *(*VARIABLES, *variables, "modules"),
-        ),
+        argv=("make", *options, "-C", str(kernel.headers), *_makefile(kernel), f"M={WORK}", *variables, "modules"),
         files=source.files,
         results=results,
         texts=("*.cmd",),

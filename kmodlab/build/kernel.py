@@ -34,7 +34,7 @@ class KernelBuild:
 
     @property
     def image(self) -> Path:
-        """The uncompressed kernel, an ELF file that QEMU boots without a boot loader."""
+        """The uncompressed kernel, which QEMU boots without a boot loader: an ELF file, of arm64 a plain image."""
         return self.root / "boot" / f"vmlinux-{self.release}"
 
     @property

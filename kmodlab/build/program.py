@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from kmodlab.build.architecture import architecture
 from kmodlab.build.cache import Store
 from kmodlab.build.diagnostics import Diagnostic, as_seen, summary
 from kmodlab.build.folder import read_file
@@ -25,12 +26,9 @@ from kmodlab.errors import CompileError, HostSetupError, UsageError
 
 __all__ = ["build_program"]
 
-_COMPILER = Path("/usr/bin/musl-gcc")
+_FLAGS = ("-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-s")
 # musl brings no headers of the kernel; those of the C library's package come after its own.
-_FLAGS = (
-    *("-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-s"),
-    *("-idirafter", "/usr/include", "-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu"),
-)
+_HEADERS = ("-idirafter", "/usr/include", "-idirafter", f"/usr/include/{os.uname().machine}-linux-gnu")
 _FORMAT = 1
 
 
@@ -41,9 +39,12 @@ def build_program(
     includes: Sequence[Path] = (),
     flags: Sequence[str] = (),
     cell: tuple[str, int] = ("", 1),
+    arch: str = "",
     settings: Settings | None = None,
 ) -> Path:
-    """Return the path of a static program for the guest, compiled from one C file (``musl-gcc``).
+    """Return the path of a static program for the guest, compiled from one C file.
+
+    It is linked with musl; for an architecture that is not this computer's own, with the GNU C library.
 
     Args:
         source: the C file, or its text.
@@ -51,11 +52,12 @@ def build_program(
         includes: folders whose ``.h`` files it may include.
         flags: further arguments for the compiler, such as ``-pthread``.
         cell: what messages call the file, and the line of the cell on which it begins; its own name if empty.
+        arch: the guest's architecture, as `KernelBuild.arch` has it; this computer's own if empty.
         settings: where the cache lies and how long it may take; this process's if None.
 
     Raises:
         CompileError: the compiler refused it.
-        HostSetupError: musl-gcc is not installed.
+        HostSetupError: the compiler is not installed.
         UsageError: the file cannot be read, or the name cannot be had.
     """
     chosen = settings or default_settings()
@@ -63,13 +65,17 @@ def build_program(
     title = name or (source.stem if isinstance(source, Path) else "program")
     if not re.fullmatch(r"\w[\w.-]*", title, re.ASCII):
         raise UsageError(f"name the program {title!r}: not a plain file name; use letters, digits and underscores")
-    if not _COMPILER.exists():
+    kind = architecture(arch or os.uname().machine)
+    kind.require_compiler()
+    compiler = kind.guest_compiler
+    if not Path("/usr/bin", compiler).exists():
         raise HostSetupError("compile a program for the guest: musl-gcc is not installed; apt-get install musl-tools")
     files = {f"{title}.c": text, **_headers(includes)}
-    argv = ("musl-gcc", *_FLAGS, *flags, *_include_flags(len(includes)), f"{title}.c", "-o", title)
+    system = () if kind.prefix else _HEADERS
+    argv = (compiler, *_FLAGS, *system, *flags, *_include_flags(len(includes)), f"{title}.c", "-o", title)
     facts = (
         _FORMAT,
-        compiler_version("gcc"),
+        compiler_version(f"{kind.prefix}gcc"),
         argv,
         [(path, _hash(content)) for path, content in sorted(files.items())],
     )

@@ -168,7 +168,7 @@ class Trial:
             KernelOops: the kernel oopsed meanwhile; `Hung`: one did not return.
         """
         if not self._installed:
-            self.vm.push(build_program(_CALLS), f"{HOME}/calls", mode=0o755)
+            self.vm.push(build_program(_CALLS, arch=self.vm.kernel.arch), f"{HOME}/calls", mode=0o755)
             self._installed = True
         done = self._step(_shortly(ops), [f"{HOME}/calls", *map(_hexed, ops)], timeout=timeout)
         lines = done.stdout.decode().splitlines()

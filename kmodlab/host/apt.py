@@ -15,6 +15,7 @@ import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache as once
 from pathlib import Path
 
 from kmodlab import process
@@ -28,6 +29,7 @@ __all__ = [
     "Deb",
     "PrivateApt",
     "download",
+    "own_architecture",
     "parse_stanzas",
     "parse_uris",
     "percent_watcher",
@@ -63,6 +65,8 @@ APT::Status-Fd "1";
 _OWN_SOURCES = """Dir::Etc::sourcelist "{folder}/sources.list";
 Dir::Etc::sourceparts "-";
 """
+# Names without an architecture mean the first of these.
+_FOREIGN = 'APT::Architecture "{first}";\nAPT::Architectures {{ "{first}"; "{own}"; }};\n'
 # Root's apt fetches as the user _apt, who may not write into a folder below /root.
 _AS_ROOT = 'APT::Sandbox::User "root";\n'
 
@@ -104,6 +108,11 @@ class Deb:
     size: int
     sha256: str = ""
 
+    @property
+    def architecture(self) -> str:
+        """Debian's word for what it is for: ``amd64``; ``all`` for any."""
+        return self.filename.removesuffix(".deb").rpartition("_")[2]
+
 
 def parse_uris(text: str) -> tuple[Deb, ...]:
     """Read what ``apt-get --print-uris`` prints: one line a package, ``'URI' FILE SIZE HASH``."""
@@ -139,11 +148,14 @@ class PrivateApt:
         folder: the folder; it is made at first use.
         sources: lines for a ``sources.list`` that takes the place of the machine's sources.
         title: what its packages come from, in words; empty: the machine's own release.
+        architecture: Debian's word for the architecture of its packages; empty: the machine's own. The machine's own
+            can be had from it too, as ``NAME:amd64``.
     """
 
-    def __init__(self, folder: Path, sources: str = "", title: str = "") -> None:
+    def __init__(self, folder: Path, sources: str = "", title: str = "", architecture: str = "") -> None:
         self.folder = folder
         self.title = title
+        self.architecture = architecture
         self._sources = sources
         self.archives = folder / "debs"
         # Where there is no network, a bundle takes the place of the machine's sources.
@@ -162,6 +174,8 @@ class PrivateApt:
                 f"use {self.folder}: apt cannot name it (a quote); set KMODLAB_CACHE to another folder"
             )
         text = _SETTINGS.format(folder=self.folder, lists=self._lists) + (_AS_ROOT if os.geteuid() == 0 else "")
+        if self.architecture:
+            text += _FOREIGN.format(first=self.architecture, own=own_architecture())
         if self._bundle:
             text += "".join(f'{name} "{value}";\n' for name, value in self._bundle.apt_settings().items())
         if self._sources:
@@ -295,7 +309,7 @@ class PrivateApt:
         need_room(self.archives, total + 50_000_000, "the packages' files")
         what = debs[0].name if len(debs) == 1 else f"{len(debs)} Debian packages"
         with step(f"Downloading {what} ({size_text(total)})", total=total) as now:
-            words = [f"{deb.name}={deb.version}" for deb in debs]
+            words = [f"{deb.name}{self._foreign(deb)}={deb.version}" for deb in debs]
             watch = percent_watcher(now.reach, total / 100)
             try:
                 start = time.monotonic()
@@ -307,6 +321,10 @@ class PrivateApt:
             except StaleLists:
                 self.update(force=True)
                 raise
+
+    def _foreign(self, deb: Deb) -> str:
+        """What must follow a package's name here, so that apt does not take it for that of another architecture."""
+        return "" if not self.architecture or deb.architecture == "all" else f":{deb.architecture}"
 
 
 def percent_watcher(reach: Callable[[float], object], scale: float) -> Callable[[bytes], None]:
@@ -391,18 +409,27 @@ def _unpack_one(file: Path, folder: Path) -> None:
     raise HostSetupError(f"unpack {file.name}: {words[-1] if words else 'failed'}; the file is gone now: try again")
 
 
-def private_apt() -> PrivateApt:
-    """Return the apt whose state lies in the cache folder."""
+@once
+def own_architecture() -> str:
+    """Return Debian's word for this machine's architecture (``dpkg --print-architecture``)."""
+    return process.run(["dpkg", "--print-architecture"], timeout=30).text.strip()
+
+
+def private_apt(architecture: str = "") -> PrivateApt:
+    """Return the apt whose state lies in the cache folder: of an architecture, in Debian's word, or of our own."""
     from kmodlab.config import settings
 
-    return PrivateApt(settings().cache / "apt")
+    folder = settings().cache / "apt"
+    if architecture in {"", own_architecture()}:
+        return PrivateApt(folder)
+    return PrivateApt(folder / architecture, architecture=architecture)
 
 
-def resolve(names: Sequence[str], *, with_dependencies: bool = False) -> tuple[Deb, ...]:
-    """Return the packages to fetch; see `PrivateApt.resolve`."""
-    return private_apt().resolve(names, with_dependencies=with_dependencies)
+def resolve(names: Sequence[str], *, with_dependencies: bool = False, architecture: str = "") -> tuple[Deb, ...]:
+    """Return the packages to fetch, of our own architecture or another; see `PrivateApt.resolve`."""
+    return private_apt(architecture).resolve(names, with_dependencies=with_dependencies)
 
 
-def download(debs: Sequence[Deb]) -> tuple[Path, ...]:
+def download(debs: Sequence[Deb], *, architecture: str = "") -> tuple[Path, ...]:
     """Fetch packages and return their files; see `PrivateApt.download`."""
-    return private_apt().download(debs)
+    return private_apt(architecture).download(debs)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodlab import process
+from kmodlab.build import architecture
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, UsageError
@@ -40,7 +41,7 @@ __all__ = [
     "take_kernel",
 ]
 
-ARCHITECTURES = {"amd64": "x86_64"}
+ARCHITECTURES = {one.debian: one.name for one in architecture.ARCHITECTURES}
 """Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
 
 _TOOLS = {"depmod": "kmod", "zstd": "zstd"}
@@ -111,7 +112,7 @@ def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = N
     with locked(_folder() / "lock", "setting up a kernel"):
         kernel = _default() if release is None else _by_release(release)
         if kernel is None:
-            kernel = _fetch(release, archive or apt.private_apt())
+            kernel = _fetch(release, archive or _archive(release))
         if release is None:
             _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name})
     return kernel
@@ -132,7 +133,7 @@ def take_kernel(release: str, version: str, archive: apt.PrivateApt | None = Non
     if not _RELEASE.match(release) or not _RELEASE.match(version):
         raise UsageError(f"use kernel {release!r} ({version!r}): not a kernel's release and version")
     with locked(_folder() / "lock", "setting up a kernel"):
-        kernel = find_kernel(release, version) or _fetch(release, archive or apt.private_apt(), version)
+        kernel = find_kernel(release, version) or _fetch(release, archive or _archive(release), version)
         _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name, "pinned": True})
     return kernel
 
@@ -154,12 +155,12 @@ def _fetch(release: str | None, archive: apt.PrivateApt, version: str = "") -> K
 
 
 def default_release(archive: apt.PrivateApt) -> str:
-    """Return the release of an archive's stock kernel for this machine.
+    """Return the release of an archive's stock kernel, for its architecture or, if it has none, for this machine's.
 
     Raises:
         HostSetupError: it has none, or this machine's architecture is not supported.
     """
-    image = f"linux-image-{_machine_architecture()}"
+    image = f"linux-image-{archive.architecture or _machine_architecture()}"
     return _one(_needs(archive, image), r"linux-image-(\d.*)", image)
 
 
@@ -176,13 +177,15 @@ def resolve_kernel(
     Raises:
         HostSetupError: the archive has no such kernel, or its architecture is not supported.
     """
-    archive = archive or apt.private_apt()
+    archive = archive or _archive(release)
     if release is None:
         release = default_release(archive)
     headers = f"linux-headers-{release}"
     needs = _needs(archive, headers)
     common = _one(needs, r"(linux-headers-\S+-common)", headers)
-    kbuild = _one(needs, r"(linux-kbuild-\S+)", headers)
+    kbuild = _one(needs, r"(linux-kbuild-[^\s:]+)\S*", headers)
+    if archive.architecture:
+        kbuild += f":{apt.own_architecture()}"  # programs that run here, whatever they build for
     exactly = f"={version}" if version else ""
     names = (f"linux-image-{release}", headers, common, kbuild)
     debs = archive.resolve([f"{name}{exactly}" for name in names])
@@ -200,10 +203,16 @@ def default_packages() -> tuple[apt.Deb, ...]:
 
 def _machine_architecture() -> str:
     """Debian's word for this machine's architecture (``dpkg --print-architecture``)."""
-    name = process.run(["dpkg", "--print-architecture"], timeout=30).text.strip()
+    name = apt.own_architecture()
     if name not in ARCHITECTURES:
         raise HostSetupError(f"choose a kernel: none for {name} yet; use a machine with {', '.join(ARCHITECTURES)}")
     return name
+
+
+def _archive(release: str | None) -> apt.PrivateApt:
+    """The machine's own sources, for the architecture that a release names."""
+    named = architecture.of_debian(release or "")
+    return apt.private_apt(named.debian if named else "")
 
 
 def _needs(archive: apt.PrivateApt, package: str) -> list[str]:
@@ -275,7 +284,7 @@ def _read(folder: Path) -> KernelBuild | None:
 
 def _make(packages: KernelPackages, archive: apt.PrivateApt) -> KernelBuild:
     """Make a kernel's folder beside its place and move it there in one step."""
-    arch = ARCHITECTURES[packages.debs[0].filename.removesuffix(".deb").rsplit("_", 1)[1]]
+    arch = ARCHITECTURES[packages.debs[0].architecture]
     target = _folder() / f"{packages.release}_{packages.version}"
     need_room(target, _ROOM + packages.size, "a kernel")
     files = archive.download(packages.debs)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Offer:
 
     Attributes:
         release: what ``uname -r`` prints in the guest; what ``--kernel`` and ``Machine(kernel=...)`` take.
-        arch: ``x86_64``.
+        arch: ``x86_64``, ``aarch64``.
         source: where it comes from, in words: ``Debian bookworm-security``.
         ready: it lies in the cache, to build against and to boot; else it is fetched when it is first used.
         default: it is used where none is named.
@@ -48,19 +49,20 @@ class Offer:
     default: bool
 
 
-def offers(more: Sequence[More] = ()) -> Rows[Offer]:
+def offers(more: Sequence[More] = (), arch: str = "") -> Rows[Offer]:
     """Return the kernels that are ready or can be fetched, the newest first.
 
     Where package lists cannot be had, those that are ready are listed, and a line on standard error says why.
 
     Args:
         more: what to list beside the machine's own sources.
+        arch: Debian's word for a further architecture whose kernels are to be listed.
     """
     found: dict[str, tuple[str, str]] = {}
     default = ""
-    for which in (None, *more):
+    for which, kind in itertools.product((None, *more), ("", arch) if arch else ("",)):
         try:
-            archive = archive_of(which)
+            archive = archive_of(which, kind)
             found = _offered(archive) | found
             default = default or kernels.default_release(archive)
         except HostSetupError as error:
@@ -85,15 +87,20 @@ def newest(rows: Iterable[Offer]) -> list[Offer]:
     return kept
 
 
-def archive_of(which: More | None) -> apt.PrivateApt:
+def archive_of(which: More | None, arch: str = "") -> apt.PrivateApt:
     """Return the archive of the machine's own sources, or one beside it: the same places, another suite.
+
+    Args:
+        which: the suite.
+        arch: Debian's word for the architecture; the machine's own if empty.
 
     Raises:
         HostSetupError: the machine's sources are not those of a Debian release that has such a one.
     """
     own = apt.private_apt()
+    foreign = "" if arch == apt.own_architecture() else arch
     if which is None:
-        return own
+        return apt.private_apt(foreign)
     system, _, codename = machine_release().partition(" ")
     suite = f"{codename}-backports" if which == "backports" else _NEXT.get(codename, "")
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.exists() else ""
@@ -101,7 +108,8 @@ def archive_of(which: More | None) -> apt.PrivateApt:
     lines = sorted({f"deb {signed}{uri} {suite} {part}\n" for uri, release, part in targets if release == codename})
     if not suite or not lines:
         raise HostSetupError(f"find {which}: not known for the sources of this machine; choose a kernel that they have")
-    return apt.PrivateApt(settings().cache / "apt" / suite, sources="".join(lines), title=f"{system} {suite}")
+    folder = settings().cache / "apt" / (f"{suite}-{foreign}" if foreign else suite)
+    return apt.PrivateApt(folder, sources="".join(lines), title=f"{system} {suite}", architecture=foreign)
 
 
 def _offered(archive: apt.PrivateApt) -> dict[str, tuple[str, str]]:
@@ -114,6 +122,8 @@ def _offered(archive: apt.PrivateApt) -> dict[str, tuple[str, str]]:
     for line in archive.ask("apt-cache", "madison", *images).splitlines() if images else ():
         # NAME | VERSION | URI SUITE/SECTION ARCHITECTURE Packages
         name, _, place = (part.strip() for part in line.split("|"))
+        if name not in images:  # NAME:amd64, which an archive of another architecture has too
+            continue
         arch = kernels.ARCHITECTURES.get(images[name]["arch"])
         if arch and place.endswith(" Packages"):
             suite = place.split()[1].partition("/")[0]

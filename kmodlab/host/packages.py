@@ -65,8 +65,13 @@ class HostPackage:
         return str(next(places, ""))
 
 
+# By the architecture of this computer: Debian's package, and the program in it that runs machines of the same kind.
+_QEMU = {
+    "aarch64": ("qemu-system-arm", "qemu-system-aarch64"),
+}.get(os.uname().machine, ("qemu-system-x86", "qemu-system-x86_64"))
+
 HOST_PACKAGES = (
-    HostPackage("qemu-system-x86", "machine", "runs the virtual machines", program="qemu-system-x86_64"),
+    HostPackage(_QEMU[0], "machine", "runs the virtual machines", program=_QEMU[1]),
     HostPackage("squashfs-tools", "machine", "packs the guest's file system", program="mksquashfs"),
     HostPackage("musl-tools", "machine", "compiles the guest's own programs", program="musl-gcc"),
     HostPackage("kmod", "machine", "indexes the kernel's modules", program="depmod"),

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Takes the uncompressed kernel out of a bzImage, since most of an emulated boot would be its decompression.
+"""Takes the uncompressed kernel out of its image, since most of an emulated boot would be its decompression.
 
-The layout is that of the kernel's ``Documentation/arch/x86/boot.rst``: the compressed ELF file stands behind the boot
-code, at ``(setup_sects + 1) * 512 + payload_offset``, ``payload_length`` bytes long.
+Of x86 the layout is that of the kernel's ``Documentation/arch/x86/boot.rst``: the compressed ELF file stands behind the
+boot code, at ``(setup_sects + 1) * 512 + payload_offset``, ``payload_length`` bytes long. Of arm64 it is that of
+``Documentation/arch/arm64/booting.rst``: the image is the kernel itself, as it lies in memory.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ __all__ = ["extract"]
 
 _SETUP_SECTS = 0x1F1
 _MAGIC = 0x202  # "HdrS"
+_ARM64 = 0x38
 _PAYLOAD = 0x248  # payload_offset and payload_length, since version 2.08 of the boot protocol
 
 
 def extract(image: bytes) -> bytes:
-    """Return the ELF file that a bzImage holds.
+    """Return the ELF file that a bzImage holds; the image of an arm64 kernel as it is.
 
     Raises:
-        HostSetupError: it is no bzImage, or is compressed in a way that is not known or lacks its tool.
+        HostSetupError: it is neither, or is compressed in a way that is not known or lacks its tool.
     """
+    if image[_ARM64 : _ARM64 + 4] == b"ARM\x64":
+        return image
     if image[_MAGIC : _MAGIC + 4] != b"HdrS" or len(image) < _PAYLOAD + 8:
         raise HostSetupError("read the kernel's image: not a bzImage; remove the kernel's folder and set it up again")
     offset, length = struct.unpack_from("<II", image, _PAYLOAD)

@@ -34,6 +34,7 @@ def make_program(lab: Lab, name: str, cell: str, module: str | None) -> View:
         meant = f"did you mean {guess[0]}?" if guess else f"there are {', '.join(folders)}"
         raise UsageError(f"%%program --headers {module}: no such module comes with kmodlab; {meant}")
     includes = [folders[module]] if module else []
-    path = build_program(cell, name=name, includes=includes, cell=place_of(lab.shell, cell))
-    lab.machine().push(path, name, mode=0o755)
+    vm = lab.machine()
+    path = build_program(cell, name=name, includes=includes, cell=place_of(lab.shell, cell), arch=vm.kernel.arch)
+    vm.push(path, name, mode=0o755)
     return note(f"{name} is a program of {format_bytes(path.stat().st_size)} in the machine: %guest ./{name} runs it.")

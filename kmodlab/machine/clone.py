@@ -156,7 +156,11 @@ class Clone:
 
     @require(State.RUNNING)
     def nmi(self) -> None:
-        """Send the machine a non-maskable interrupt: its kernel panics and logs where each processor was."""
+        """Send the machine a non-maskable interrupt: its kernel panics and logs where each processor was.
+
+        Raises:
+            MachineError: this kind of machine has none, as one for arm64.
+        """
         aio.call(self._running().inject_nmi(), timeout=30)
 
     @property

@@ -30,6 +30,7 @@ _FIRST_UID, _LAST_UID = 61184, 65519
 # What QEMU may have beyond the guest's memory: in use are 0.6 GB of addresses, 94 descriptors and 7 threads.
 _ADDRESS_SPACE, _OPEN_FILES, _THREADS = 2 << 30, 512, 128
 _LAST_WORDS = 2.0  # seconds that a panicked kernel has for printing, before its machine is given up
+_PANIC, _TAIL = "Kernel panic - not syncing", 1 << 16
 _IGNORE_SHARED: dict[str, object] = {"capabilities": [{"capability": "x-ignore-shared", "state": True}]}
 
 
@@ -146,8 +147,19 @@ class Emulator:
         self.dozing = False
         await self._execute("cont")
 
+    @property
+    def can_nmi(self) -> bool:
+        """Whether this kind of machine can be sent a non-maskable interrupt."""
+        return qemu.architecture(self.hardware.arch).nmi
+
     async def inject_nmi(self) -> None:
-        """Send the guest a non-maskable interrupt."""
+        """Send the guest a non-maskable interrupt.
+
+        Raises:
+            MachineError: this kind of machine has none.
+        """
+        if not self.can_nmi:
+            raise MachineError(f"send an NMI: a machine for {self.hardware.arch} has none in QEMU; look at vm.dmesg()")
         if self.dozing:
             await self.resume()
         await self._execute("inject-nmi")
@@ -201,7 +213,7 @@ class Emulator:
             try:
                 await asyncio.wait({guest, qemu_itself}, return_when=asyncio.FIRST_COMPLETED)
                 if guest.done():
-                    self.lost = _why(guest.result())
+                    self.lost = _why(guest.result(), self.console)
                     await _last_words(guest.result(), events, qemu_itself)
                 else:
                     self.lost = "killed"
@@ -234,11 +246,15 @@ async def _last_words(event: Mapping[str, Any], events: EventListener, ended: as
     reboot.cancel()
 
 
-def _why(event: Mapping[str, Any]) -> str:
+def _why(event: Mapping[str, Any], console: Console) -> str:
     """What an event of QEMU says of the end of the guest: a signal to QEMU is no doing of the guest."""
     if event["event"] == "GUEST_PANICKED":
         return "panic"
-    return "killed" if str(event.get("data", {}).get("reason", "")).startswith("host") else "ended"
+    reason = str(event.get("data", {}).get("reason", ""))
+    # A kernel without pvpanic (Debian's for arm64 have none) only starts anew; of that its own last words tell.
+    if reason == "guest-reset" and _PANIC in console.text()[-_TAIL:]:
+        return "panic"
+    return "killed" if reason.startswith("host") else "ended"
 
 
 def _hold(stack: contextlib.ExitStack, fd: int) -> int:

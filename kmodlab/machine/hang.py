@@ -7,6 +7,7 @@ place is looked for while the task still hangs, in this order:
 1. the stacks of the task's processes (``/proc/PID/stack``) and the processors' (``sysrq l``): told by the guest;
 2. if the guest does not answer, an NMI from outside, at which its kernel panics with a backtrace (it was booted with
    ``unknown_nmi_panic``). That this was needed, and the panic, are the host's own evidence; the trace is the console's.
+   A machine that can get no NMI (`Emulator.can_nmi`) is only found silent.
 """
 
 from __future__ import annotations
@@ -194,6 +195,8 @@ def _whole(records: Sequence[KmsgRecord]) -> int:
 
 async def _by_nmi(emulator: Emulator, pulse: Pulse, own: tuple[str, ...]) -> Stall:
     """Make the kernel panic from outside, and return where its processors were."""
+    if not emulator.can_nmi:
+        return Stall("silent", answered=False, own=own)
     before = emulator.console.mark()
     await emulator.inject_nmi()
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kmodlab import process
+from kmodlab.build.architecture import Architecture, architecture
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import ImageError
@@ -149,7 +150,7 @@ def _make(image: GuestImage, kernel: KernelBuild) -> None:
         work = Path(temporary)
         (work / "image").mkdir()
         made = GuestImage(work / "image")
-        packages = _userland(work / "root")
+        packages = _userland(work / "root", architecture(kernel.arch))
         with step("Packing the guest's root file system"):
             _add_modules(work / "root", kernel)
             _pack(work / "root", made.root)
@@ -172,21 +173,24 @@ def _package_lists() -> tuple[list[str], set[str]]:
     return [line[0] for line in words if len(line) == 1], {line[1] for line in words if line[0] == "-"}
 
 
-def guest_packages() -> tuple[apt.Deb, ...]:
+def guest_packages(arch: Architecture | None = None) -> tuple[apt.Deb, ...]:
     """Return the packages for the guest's root file system, also those that apt asks for and the guest does without.
+
+    Args:
+        arch: what they are for; this machine's own if None.
 
     Raises:
         HostSetupError: no network, or the machine's sources lack one.
     """
     wanted, _ = _package_lists()
-    return apt.resolve(wanted, with_dependencies=True)
+    return apt.resolve(wanted, with_dependencies=True, architecture=arch.debian if arch else "")
 
 
-def _userland(root: Path) -> list[str]:
+def _userland(root: Path, arch: Architecture) -> list[str]:
     """Unpack the packages into a folder as a file system; return their names and versions."""
     _, never = _package_lists()
-    debs = [deb for deb in guest_packages() if deb.name not in never]
-    apt.unpack(apt.download(debs), root)
+    debs = [deb for deb in guest_packages(arch) if deb.name not in never]
+    apt.unpack(apt.download(debs, architecture=arch.debian), root)
     for name in ("bin", "sbin", "lib", "lib64"):
         _merge_into_usr(root, name)
     for name in _UNWANTED:
@@ -247,11 +251,12 @@ def _pack(root: Path, image: Path) -> None:
 
 def _early(work: Path, kernel: KernelBuild) -> Iterator[tuple[str, tuple[bytes, int]]]:
     """The members of the initramfs: path, content and permission bits."""
-    vm = resource("vm")
+    vm, arch = resource("vm"), architecture(kernel.arch)
+    arch.require_compiler()
     for name, sources in (("init", [vm / "init.c"]), ("agent", sorted((vm / "agent").glob("*.c")))):
         program = work / name
         flags = ("-static", "-Os", "-s", "-Wall", "-Wextra", "-Werror", "-o", program)
-        _tool(f"compile the guest's {name}", ["musl-gcc", *flags, *sources])
+        _tool(f"compile the guest's {name}", [arch.guest_compiler, *flags, *sources])
         yield name, (program.read_bytes(), 0o755)
     modules = {f"modules/{path.name.removesuffix('.xz')}": path for path in _closure(kernel)}
     for name, path in modules.items():

@@ -9,6 +9,7 @@ kernel's headers, by the compiler.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from functools import cache as once
 from kmodlab.build.build import build
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.source import ModuleSource
-from kmodlab.errors import MachineError
+from kmodlab.errors import MachineError, MachineLost
 from kmodlab.machine.emulator import Emulator
 from kmodlab.records.taint import Taint
 
-__all__ = ["SYMBOLS", "Outside", "look"]
+__all__ = ["SYMBOLS", "Outside", "find_symbols", "look"]
 
 SYMBOLS = ("modules", "tainted_mask")
 """What must be known of ``/proc/kallsyms``."""
@@ -44,6 +45,8 @@ MODULE_DESCRIPTION("Says how struct module is laid out; it is never loaded");
 """
 _NAME_BYTES = 56  # MODULE_NAME_LEN of a 64-bit kernel
 _MOST = 10_000  # a list that is longer has been tied into a knot
+_TRIES = 100  # to find the machine while it runs its kernel
+_BETWEEN_TRIES = 0.003
 _STATES = ("Live", "Loading", "Unloading", "Unformed")  # enum module_state
 
 
@@ -80,6 +83,49 @@ def _layout(kernel: KernelBuild) -> tuple[int, int, int]:
     return state, link, name
 
 
+async def find_symbols(emulator: Emulator, kernel: KernelBuild, newest: int, get_taint: int) -> dict[str, int]:
+    """Return the addresses of `SYMBOLS` in a kernel that names only functions, as Debian's for arm64.
+
+    The newest module comes right behind the head of the list; ``get_taint`` does nothing but read the mask.
+
+    Args:
+        emulator: the running machine, in which nothing of a stranger's was loaded yet.
+        kernel: what it runs.
+        newest: the address of the newest module's ``struct module``.
+        get_taint: that of the function.
+
+    Raises:
+        MachineError: they cannot be found so.
+    """
+    link = newest + _layout(kernel)[1]
+    await _stop_in_kernel(emulator, link)
+    try:
+        head = (await _read(emulator, link + 8, 1))[0]
+        words = await _read(emulator, get_taint, 8)
+    finally:
+        await emulator.resume()
+    code = b"".join(word.to_bytes(8, "little") for word in words)
+    return {"modules": head, "tainted_mask": _loaded_address(code, get_taint)}
+
+
+def _loaded_address(code: bytes, start: int) -> int:
+    """The address that a few instructions of arm64 load from: ``adrp`` to a page, then ``ldr`` from a place in it.
+
+    Raises:
+        MachineError: there are no such two.
+    """
+    pages: dict[int, int] = {}
+    for at in range(0, len(code), 4):
+        word = int.from_bytes(code[at : at + 4], "little")
+        if word & 0x9F000000 == 0x90000000:
+            distance = (word >> 5 & 0x7FFFF) << 2 | word >> 29 & 3
+            distance -= (distance & 1 << 20) << 1
+            pages[word & 31] = ((start + at) & ~0xFFF) + (distance << 12)
+        elif word & 0xFFC00000 == 0xF9400000 and (base := word >> 5 & 31) in pages:
+            return pages[base] + (word >> 10 & 0xFFF) * 8
+    raise MachineError("find the kernel's taint: get_taint() is not as it was; this kernel cannot be read from outside")
+
+
 async def look(emulator: Emulator, kernel: KernelBuild, symbols: dict[str, int]) -> Outside:
     """Stop the machine, read its memory, let it run on.
 
@@ -92,14 +138,43 @@ async def look(emulator: Emulator, kernel: KernelBuild, symbols: dict[str, int])
         MachineError: the memory cannot be read there.
     """
     layout = _layout(kernel)
+    if set(SYMBOLS) - symbols.keys():
+        raise MachineError(f"read the memory of {kernel.release}: it does not name its variables; use another kernel")
     go_on = emulator.doze if emulator.dozing else emulator.resume
-    await emulator.pause()
+    await _stop_in_kernel(emulator, symbols["modules"])
     try:
         modules, whole = await _walk(emulator, symbols["modules"], layout)
         taint = Taint((await _read(emulator, symbols["tainted_mask"], 1))[0])
     finally:
         await go_on()
     return Outside(tuple(name for name, _ in modules), tuple(state for _, state in modules), taint, whole)
+
+
+async def _stop_in_kernel(emulator: Emulator, address: int) -> None:
+    """Stop the machine where its memory can be read at an address of the kernel's.
+
+    QEMU reads with the rights of what the processor is at; on arm64 a program has none on the kernel's memory. So the
+    machine runs on a little, until the kernel has its turn.
+
+    Raises:
+        MachineError: it did not come.
+    """
+    await emulator.pause()
+    for number in range(_TRIES):
+        try:
+            await emulator.monitor(f"cpu {number % emulator.hardware.cpus}")
+            await _read(emulator, address, 1)
+        except MachineLost:
+            raise
+        except MachineError:
+            if number % emulator.hardware.cpus == emulator.hardware.cpus - 1:
+                await emulator.resume()
+                await asyncio.sleep(_BETWEEN_TRIES)
+                await emulator.pause()
+        else:
+            return
+    await emulator.resume()
+    raise MachineError(f"read the guest's memory at {address:#x}: its processors are at programs only; try again")
 
 
 async def _walk(emulator: Emulator, head: int, layout: tuple[int, int, int]) -> tuple[list[tuple[str, str]], bool]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache as once
 from pathlib import Path
 
@@ -32,13 +33,17 @@ def template(kernel: KernelBuild | str | None, memory: int, cpus: int) -> Templa
     """
     built = kernel if isinstance(kernel, KernelBuild) else kernels.ensure_kernel(kernel)
     image = ensure_image(built)
-    chosen = accelerator.choose(lambda: _try_kvm(built, image, memory, cpus))
+    chosen = "tcg"
+    if built.arch == os.uname().machine:  # KVM runs no other
+        chosen = accelerator.choose(lambda: _try_kvm(built, image, memory, cpus))
     return ensure_template(built, image, Hardware(built.arch, chosen, cpus, memory))
 
 
 def ready_template(kernel: KernelBuild, memory: int, cpus: int) -> Template | None:
     """Return the frozen machine for a wish if it is on the disk; nothing is made."""
     chosen = accelerator.verdict() if settings().accelerator == "auto" else settings().accelerator
+    if kernel.arch != os.uname().machine:
+        chosen = "tcg"
     image = find_image(kernel)
     if chosen is None or image is None:
         return None

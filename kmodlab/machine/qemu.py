@@ -33,6 +33,10 @@ class Architecture:
             frozen machine would be refused by the next.
         cpu: the CPU model for each accelerator.
         console: the kernel's name for the first serial port.
+        arguments: words of the kernel's command line that only this architecture knows or needs.
+        package: the Debian package that holds `binary`.
+        nmi: whether the machine can be sent a non-maskable interrupt. Without one, a guest whose processors all spin
+            with interrupts off is found silent, but not where they spin.
     """
 
     name: str
@@ -40,6 +44,9 @@ class Architecture:
     machine: str
     cpu: dict[str, str]
     console: str
+    arguments: str
+    package: str
+    nmi: bool
 
 
 ARCHITECTURES = {
@@ -49,6 +56,20 @@ ARCHITECTURES = {
         machine="pc-q35-7.2",
         cpu={"tcg": "max", "kvm": "host"},
         console="ttyS0",
+        arguments="no_timer_check unknown_nmi_panic",
+        package="qemu-system-x86",
+        nmi=True,
+    ),
+    "aarch64": Architecture(
+        name="aarch64",
+        binary="qemu-system-aarch64",
+        machine="virt-7.2,gic-version=3",
+        # An old core: without pointer authentication, which is dear to emulate.
+        cpu={"tcg": "cortex-a57", "kvm": "host"},
+        console="ttyAMA0",
+        arguments="nokaslr",
+        package="qemu-system-arm",
+        nmi=False,
     ),
 }
 

@@ -28,7 +28,7 @@ from kmodlab.host.state import disk_full, locked, writing
 from kmodlab.machine import frozen, qemu
 from kmodlab.machine.emulator import BootFiles, Emulator
 from kmodlab.machine.image import GuestImage
-from kmodlab.machine.outside import SYMBOLS
+from kmodlab.machine.outside import SYMBOLS, find_symbols
 from kmodlab.progress import step
 from kmodlab.records.modules import parse_modules
 from kmodlab.shared import pass_over, shared
@@ -127,10 +127,10 @@ os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, a
 
 def boot_arguments(hardware: qemu.Hardware) -> str:
     """Return the kernel's command line; ``vm/README.md`` gives the reason for each word."""
-    console = qemu.architecture(hardware.arch).console
+    arch = qemu.architecture(hardware.arch)
     return (
-        f"console={console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
-        "no_timer_check audit=0 norandmaps unknown_nmi_panic panic_print=0x40 kmodlab.root=/dev/vda"
+        f"console={arch.console} console_msg_format=syslog ignore_loglevel panic=-1 mitigations=off init_on_alloc=0 "
+        f"{arch.arguments} audit=0 norandmaps panic_print=0x40 kmodlab.root=/dev/vda"
     )
 
 
@@ -140,9 +140,10 @@ def find_template(kernel: KernelBuild, image: GuestImage, hardware: qemu.Hardwar
     Its name holds all that it depends on: so one that others share with us is one of this very QEMU and, with KVM, of
     a processor like this one.
     """
-    binary = process.which(qemu.architecture(hardware.arch).binary)
+    arch = qemu.architecture(hardware.arch)
+    binary = process.which(arch.binary)
     if binary is None:
-        raise HostSetupError("find QEMU: not installed; run ./lab setup, or apt-get install qemu-system-x86")
+        raise HostSetupError(f"find QEMU: not installed; run ./lab setup, or apt-get install {arch.package}")
     build = binary.stat()
     devices = qemu.command_line(hardware, qemu.Descriptors(0, 0, 0, 0, 0, 0), None)
     inputs = [_FORM, asdict(hardware), image.key, image.made_of(), boot_arguments(hardware), _WARM_UP, devices]
@@ -249,7 +250,10 @@ def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout
         aio.call(emulator.start(memory, template.image.root, boot), timeout=boot_timeout)
         session = _await_agent(emulator, time.monotonic() + boot_timeout)
         session.run(_WARM_UP, timeout=boot_timeout)
-        facts: dict[str, object] = {"symbols": _symbols(session), "modules": _modules(session)}
+        facts: dict[str, object] = {
+            "symbols": _symbols(session, emulator, template.kernel),
+            "modules": _modules(session),
+        }
         session.close()
         try:
             aio.call(emulator.freeze(state), timeout=60)
@@ -269,10 +273,20 @@ def _modules(session: Session) -> list[str]:
     return [row.name for row in parse_modules(session.run(["cat", "/proc/modules"]).stdout)]
 
 
-def _symbols(session: Session) -> dict[str, int]:
-    text = session.run(["grep", "-wE", "|".join(SYMBOLS), "/proc/kallsyms"]).stdout
+def _symbols(session: Session, emulator: Emulator, kernel: KernelBuild) -> dict[str, int]:
+    """The addresses of `SYMBOLS`; fewer where they cannot be found."""
+    names = (*SYMBOLS, "get_taint")
+    text = session.run(["grep", "-wE", "|".join(names), "/proc/kallsyms"]).stdout
     rows = (line.split() for line in text.splitlines())
-    return {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[2] in SYMBOLS}
+    found = {row[2]: int(row[0], 16) for row in rows if len(row) == 3 and row[2] in names}
+    get_taint = found.pop("get_taint", 0)
+    if not set(SYMBOLS) - found.keys():
+        return found
+    newest = f"/sys/module/{_modules(session)[0]}/sections/.gnu.linkonce.this_module"
+    with contextlib.suppress(MachineError, ValueError):
+        address = int(session.run(["cat", newest]).stdout, 16)
+        return aio.call(find_symbols(emulator, kernel, address, get_taint), timeout=60)
+    return found
 
 
 def _await_agent(emulator: Emulator, deadline: float) -> Session:

@@ -11,6 +11,8 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 from elftools.elf.relocation import RelocationSection
 
+from kmodlab.build.architecture import architecture
+
 __all__ = ["facts", "same"]
 
 DIFFERENT = (".debug", ".rela.debug", ".note.gnu.build-id", ".comment")
@@ -54,7 +56,8 @@ def instructions(path: Path, content: bytes) -> dict[str, list[str]]:
     hang on numbers that it gave to declarations while it read the headers.
     """
     path.write_bytes(content)
-    argv = ["objdump", "-dr", "--no-show-raw-insn", "--no-addresses", str(path)]
+    kind = architecture(ELFFile(io.BytesIO(content)).get_machine_arch().replace("x64", "x86_64").lower())
+    argv = [f"{kind.prefix}objdump", "-dr", "--no-show-raw-insn", "--no-addresses", str(path)]
     text = subprocess.run(argv, capture_output=True, check=True, text=True).stdout
     # A call's target stands in the relocation below it; what is shown beside it is only where the call itself is.
     text = re.sub(r"\bcall\s+<.*>$", "call", text, flags=re.MULTILINE)

@@ -27,7 +27,9 @@ UNHARMFUL = {"O", "E"}
 
 def install(vm: kmodlab.Machine, program: str) -> None:
     """Compile a program of ``tests/programs`` and put it where the guest's shell finds it."""
-    path = build_program(PROGRAMS / f"{program}.c", includes=[resource("lab_modules") / "scribble"])
+    path = build_program(
+        PROGRAMS / f"{program}.c", includes=[resource("lab_modules") / "scribble"], arch=vm.kernel.arch
+    )
     vm.push(path, f"/usr/bin/{program}", mode=0o755)
 
 

@@ -59,7 +59,8 @@ def as_another(*arguments: str, damage: str = "") -> dict[str, object]:
     command = shlex.join([str(python), "-m", "kmodlab", *arguments, "--json"])
     left = "mkdir -p .cache/kmodlab; du -sk --apparent-size .cache/kmodlab | cut -f 1; find . -type d"
     line = f"{command}; cd /mnt/home; {left}"
-    places = [str(settings().cache), str(resource("lab_modules").parent), sysconfig.get_path("purelib"), sys.base_prefix]
+    checkout = str(resource("lab_modules").parent)
+    places = [str(settings().cache), checkout, sysconfig.get_path("purelib"), sys.base_prefix]
     argv = ["unshare", "--mount", "sh", "-c", ROOM, str(USER), *places, str(USER), damage, "bash", "-c", line]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd="/")
     assert done.stdout.startswith("{"), done.stderr

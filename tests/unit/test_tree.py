@@ -40,7 +40,7 @@ cli
 """
 RANKS = {name: rank for rank, line in enumerate(LAYERS.split("\n")) for name in line.split()}
 # The two parts that do not know each other, but for what a kernel is.
-HOST_MAY_IMPORT = {"kmodlab.build.kernel"}
+HOST_MAY_IMPORT = {"kmodlab.build.kernel", "kmodlab.build.architecture"}
 
 
 def files() -> list[Path]:

@@ -50,7 +50,7 @@ found=(); for name in "${{names[@]}}"; do [[ -f $name && ! -L $name ]] && found+
 tar --create --no-recursion --hard-dereference --files-from=/dev/null "${{found[@]}}" >&3 || exit 125
 exit $status
 """
-_COMPILER = ("bin", "libexec", "lib64", "gcc", "*-linux-gnu")
+_COMPILER = ("bin", "libexec", "lib64", "gcc", "gcc-cross", "*-linux-gnu")
 """Where below /usr and /usr/lib the compiler, the linker, the shell and their libraries lie."""
 
 _FORBIDDEN = (
