@@ -79,6 +79,7 @@ def _export(target: Path, lock: Path | None) -> int:
     """Fetch all that a set-up of a bare machine would, pack it, and return the size in bytes."""
     from kmodlab.course.lock import read_lock
     from kmodlab.host import apt, bootstrap, kernels, packages, packing
+    from kmodlab.host.deb import discard
     from kmodlab.machine.image import guest_packages
 
     names = [package.name for package in packages.HOST_PACKAGES]
@@ -91,5 +92,5 @@ def _export(target: Path, lock: Path | None) -> int:
     with tempfile.TemporaryDirectory(dir=settings().cache, prefix=".new-wheels-") as place:
         wheels = bootstrap.download_wheels(Path(place), settings().cache)
         size = packing.pack(target, files, wheels, kmodlab.__version__)
-    apt.discard(files)
+    discard(files)
     return size

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Debian packages without root: apt with a state folder of its own, packages unpacked beside the system.
+"""Debian packages without root: apt with a state folder of its own.
 
 Sources, keys, proxies and all other settings are the machine's own, so apt checks the signatures as it always does.
 The machine's package lists, its record of what is installed and its hooks are left alone. Nothing is ever installed.
@@ -7,36 +7,22 @@ The machine's package lists, its record of what is installed and its hooks are l
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import tempfile
 import time
-import urllib.parse
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError
 from kmodlab.host.bundle import find_bundle
+from kmodlab.host.deb import Deb, discard, is_whole, parse_stanzas, parse_uris
 from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import disk_full, locked, need_room
 from kmodlab.progress import size_text, step
 
-__all__ = [
-    "Deb",
-    "PrivateApt",
-    "download",
-    "own_architecture",
-    "parse_stanzas",
-    "parse_uris",
-    "percent_watcher",
-    "private_apt",
-    "resolve",
-    "unpack",
-]
+__all__ = ["PrivateApt", "StaleLists", "download", "own_architecture", "percent_watcher", "private_apt", "resolve"]
 
 _STALE = 24 * 3600.0  # seconds after which the package lists are fetched anew
 _DOWNLOAD_LIMIT = 4 * 3600.0  # seconds; a slow line is no error, a hanging one is apt's to notice
@@ -70,7 +56,6 @@ _FOREIGN = 'APT::Architecture "{first}";\nAPT::Architectures {{ "{first}"; "{own
 # Root's apt fetches as the user _apt, who may not write into a folder below /root.
 _AS_ROOT = 'APT::Sandbox::User "root";\n'
 
-_URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) (?:(?P<kind>\w+):(?P<hash>[0-9a-f]+))?$", re.M)
 _PERCENT = re.compile(rb"^dlstatus:\d+:([\d.]+):", re.M)
 _ERROR_LINE = re.compile(r"^[EW]: .*", re.M)
 _CAUSES = {
@@ -88,57 +73,6 @@ class StaleLists(HostSetupError):
 
 class _NoRoom(HostSetupError):
     """apt ran out of room."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deb:
-    """One package as the archive offers it.
-
-    Attributes:
-        name: its name, e.g. ``kmod``.
-        version: its version, with the epoch.
-        filename: the name of its file, as apt writes it.
-        size: bytes of its file.
-        sha256: the hash of its file, or an empty text where the archive names another kind of hash.
-    """
-
-    name: str
-    version: str
-    filename: str
-    size: int
-    sha256: str = ""
-
-    @property
-    def architecture(self) -> str:
-        """Debian's word for what it is for: ``amd64``; ``all`` for any."""
-        return self.filename.removesuffix(".deb").rpartition("_")[2]
-
-
-def parse_uris(text: str) -> tuple[Deb, ...]:
-    """Read what ``apt-get --print-uris`` prints: one line a package, ``'URI' FILE SIZE HASH``."""
-    debs = []
-    for line in _URI_LINE.finditer(text):
-        name, version, _ = urllib.parse.unquote(line["file"]).rsplit("_", 2)
-        sha256 = line["hash"] if line["kind"] == "SHA256" else ""
-        debs.append(Deb(name, version, line["file"], int(line["size"]), sha256 or ""))
-    return tuple(debs)
-
-
-def parse_stanzas(text: str) -> list[dict[str, str]]:
-    """Read the paragraphs of a Debian control file; continued lines are joined by a newline."""
-    stanzas = []
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
-        fields: dict[str, str] = {}
-        name = ""
-        for line in paragraph.splitlines():
-            if line[:1].isspace() and name:
-                fields[name] += f"\n{line.strip()}"
-            elif ":" in line:
-                name, _, value = line.partition(":")
-                fields[name] = value.strip()
-        if fields:
-            stanzas.append(fields)
-    return stanzas
 
 
 class PrivateApt:
@@ -284,7 +218,7 @@ class PrivateApt:
         self._prepare()
         files = tuple(self.archives / deb.filename for deb in debs)
         with locked(self.archives / "lock", "fetching packages"):
-            missing = [deb for deb, file in zip(debs, files, strict=True) if not _whole(file, deb)]
+            missing = [deb for deb, file in zip(debs, files, strict=True) if not is_whole(file, deb)]
             if missing:
                 # apt goes on behind what is there, and takes a file of the right size as it is.
                 self._discard_wrong(missing)
@@ -300,7 +234,7 @@ class PrivateApt:
         """Delete and return those whose file is as long as it should be, or longer, and yet another one."""
         files = {deb: self.archives / deb.filename for deb in debs}
         wrong = [deb for deb, file in files.items() if file.exists() and file.stat().st_size >= deb.size]
-        wrong = [deb for deb in wrong if not _whole(files[deb], deb)]
+        wrong = [deb for deb in wrong if not is_whole(files[deb], deb)]
         discard(files[deb] for deb in wrong)
         return wrong
 
@@ -338,16 +272,6 @@ def percent_watcher(reach: Callable[[float], object], scale: float) -> Callable[
     return watch
 
 
-def _whole(file: Path, deb: Deb) -> bool:
-    try:
-        if file.stat().st_size != deb.size:
-            return False
-        with file.open("rb") as stream:
-            return not deb.sha256 or hashlib.file_digest(stream, "sha256").hexdigest() == deb.sha256
-    except OSError:
-        return False
-
-
 def _error(text: str, folder: Path) -> HostSetupError:
     """Turn what apt printed into one sentence with what to do."""
     lines = _ERROR_LINE.findall(text)
@@ -365,48 +289,6 @@ def _error(text: str, folder: Path) -> HostSetupError:
     verb = {"network": "reach Debian's archive", "unknown": "find a package"}.get(cause, "fetch packages")
     kind = StaleLists if cause == "stale" else HostSetupError
     return kind(f"{verb}: {words.rstrip('.')}; {advice}")
-
-
-def unpack(files: Sequence[Path], root: Path, *, keep: bool = False) -> None:
-    """Unpack packages over one another into a folder that does not exist yet: all of it is there, or nothing.
-
-    Args:
-        files: the packages' files.
-        root: the folder.
-        keep: whether to keep the files, which can be fetched again.
-
-    Raises:
-        HostSetupError: a file is damaged, or there is no room on the disk (what was unpacked is gone again then).
-    """
-    total = sum(file.stat().st_size for file in files)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=".new-") as temporary:
-        part = Path(temporary) / "root"
-        part.mkdir()
-        with step(f"Unpacking {len(files)} Debian packages", total=total) as now:
-            for file in files:
-                _unpack_one(file, part)
-                now.update(file.stat().st_size)
-        part.rename(root)
-    if not keep:
-        discard(files)
-
-
-def discard(files: Iterable[Path]) -> None:
-    """Delete packages' files that are not needed any more; they can be fetched again."""
-    for file in files:
-        file.unlink(missing_ok=True)
-
-
-def _unpack_one(file: Path, folder: Path) -> None:
-    finished = process.run(["dpkg-deb", "-x", file, folder], timeout=1800)
-    if finished.exit_status == 0:
-        return
-    if "No space left" in finished.text:
-        raise disk_full(folder.parent.parent)
-    words = finished.text.strip().splitlines()
-    file.unlink()
-    raise HostSetupError(f"unpack {file.name}: {words[-1] if words else 'failed'}; the file is gone now: try again")
 
 
 @once

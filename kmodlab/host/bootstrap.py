@@ -20,6 +20,7 @@ from kmodlab import process
 from kmodlab.errors import HostSetupError, KmodlabError, UsageError
 from kmodlab.host import apt, ledger, state
 from kmodlab.host.bundle import find_bundle
+from kmodlab.host.deb import unpack
 from kmodlab.host.packing import unpack_bundle
 from kmodlab.progress import Step, say, size_text, step
 
@@ -91,7 +92,7 @@ def pip_wheel(cache: Path) -> Path:
     fetcher = apt.PrivateApt(cache / "apt")
     with state.locked(root.with_suffix(".lock"), "fetching pip"):
         if not root.exists():
-            apt.unpack(fetcher.download(fetcher.resolve(["python3-pip-whl"])), root)
+            unpack(fetcher.download(fetcher.resolve(["python3-pip-whl"])), root)
     return next(iter((root / _WHEELS).glob("pip-*.whl")))
 
 

@@ -24,6 +24,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, UsageError
 from kmodlab.host import apt, vmlinux
+from kmodlab.host.deb import Deb, discard, unpack
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
 from kmodlab.shared import pass_over, shared
@@ -66,7 +67,7 @@ class KernelPackages:
 
     release: str
     version: str
-    debs: tuple[apt.Deb, ...]
+    debs: tuple[Deb, ...]
 
     @property
     def size(self) -> int:
@@ -192,7 +193,7 @@ def resolve_kernel(
     return KernelPackages(release, debs[0].version, debs)
 
 
-def default_packages() -> tuple[apt.Deb, ...]:
+def default_packages() -> tuple[Deb, ...]:
     """Return what to fetch for the default kernel, with the empty package by whose name it is found.
 
     Raises:
@@ -297,12 +298,12 @@ def _make(packages: KernelPackages, archive: apt.PrivateApt) -> KernelBuild:
             folder = Path(temporary) / "kernel"
             source = archive.title or machine_release()
             kernel = KernelBuild(packages.release, arch, packages.version, folder / "root", source)
-            apt.unpack(files, kernel.root, keep=True)
+            unpack(files, kernel.root, keep=True)
             with step("Making the kernel ready to boot and to build against"):
                 _make_ready(kernel)
             _write_manifest(kernel)
             folder.rename(target)
-        apt.discard(files)
+        discard(files)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise disk_full(target, _ROOM) from error

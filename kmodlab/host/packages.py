@@ -17,8 +17,8 @@ from pathlib import Path
 from kmodlab import process
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
-from kmodlab.host import apt
 from kmodlab.host.bundle import find_bundle
+from kmodlab.host.deb import parse_uris
 from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import locked, need_room
 from kmodlab.progress import Step, step
@@ -129,7 +129,7 @@ def download_size(packages: Sequence[HostPackage]) -> int | None:
     finished = process.run(argv, timeout=60, env=_environment())
     if finished.exit_status != 0:
         return None
-    return sum(deb.size for deb in apt.parse_uris(finished.stdout.decode(errors="replace")))
+    return sum(deb.size for deb in parse_uris(finished.stdout.decode(errors="replace")))
 
 
 def install(packages: Sequence[HostPackage], rights: Sequence[str]) -> None:

@@ -24,8 +24,9 @@ from typing import Any
 
 from kmodlab import process
 from kmodlab.errors import HostSetupError, UsageError
-from kmodlab.host import apt, state
+from kmodlab.host import state
 from kmodlab.host.bundle import FOLDER, MANIFEST, Bundle
+from kmodlab.host.deb import parse_stanzas
 from kmodlab.progress import size_text, step
 
 __all__ = ["pack", "unpack_bundle"]
@@ -124,7 +125,7 @@ def _index(controls: Mapping[Path, str], files: Mapping[str, Mapping[str, Any]])
 def _sources(controls: Mapping[Path, str], wheels: Iterable[Path]) -> str:
     rows = []
     for control in controls.values():
-        (fields,) = apt.parse_stanzas(control)
+        (fields,) = parse_stanzas(control)
         source, _, version = fields.get("Source", fields["Package"]).partition(" ")
         rows.append(
             f"{fields['Package']} {fields['Version']}: source {source} {version.strip('()') or fields['Version']}"

@@ -22,6 +22,7 @@ from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import ImageError
 from kmodlab.host import apt
+from kmodlab.host.deb import Deb, unpack
 from kmodlab.host.state import locked, writing
 from kmodlab.machine.cpio import initramfs
 from kmodlab.progress import step
@@ -173,7 +174,7 @@ def _package_lists() -> tuple[list[str], set[str]]:
     return [line[0] for line in words if len(line) == 1], {line[1] for line in words if line[0] == "-"}
 
 
-def guest_packages(arch: Architecture | None = None) -> tuple[apt.Deb, ...]:
+def guest_packages(arch: Architecture | None = None) -> tuple[Deb, ...]:
     """Return the packages for the guest's root file system, also those that apt asks for and the guest does without.
 
     Args:
@@ -190,7 +191,7 @@ def _userland(root: Path, arch: Architecture) -> list[str]:
     """Unpack the packages into a folder as a file system; return their names and versions."""
     _, never = _package_lists()
     debs = [deb for deb in guest_packages(arch) if deb.name not in never]
-    apt.unpack(apt.download(debs, architecture=arch.debian), root)
+    unpack(apt.download(debs, architecture=arch.debian), root)
     for name in ("bin", "sbin", "lib", "lib64"):
         _merge_into_usr(root, name)
     for name in _UNWANTED:

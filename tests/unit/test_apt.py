@@ -12,17 +12,8 @@ from pathlib import Path
 import pytest
 
 from kmodlab.errors import HostSetupError
-from kmodlab.host.apt import (
-    Deb,
-    PrivateApt,
-    StaleLists,
-    _error,
-    discard,
-    parse_stanzas,
-    parse_uris,
-    percent_watcher,
-    unpack,
-)
+from kmodlab.host.apt import PrivateApt, StaleLists, _error, percent_watcher
+from kmodlab.host.deb import Deb, discard, parse_stanzas, parse_uris, unpack
 from kmodlab.host.ledger import fetched_line
 
 # apt 2.6.1 of Debian 12 and 3.0.3 of Debian 13, the mirror's name replaced.

@@ -9,7 +9,8 @@ import pytest
 
 from kmodlab.build.architecture import ARCHITECTURES, architecture, of_debian
 from kmodlab.errors import MachineError, UsageError
-from kmodlab.host import apt, vmlinux
+from kmodlab.host import vmlinux
+from kmodlab.host.deb import Deb
 from kmodlab.machine import outside, qemu
 from kmodlab.machine.template import boot_arguments
 
@@ -63,4 +64,4 @@ def test_a_function_that_loads_nothing() -> None:
 
 
 def test_a_package_says_what_it_is_for() -> None:
-    assert apt.Deb("kmod", "30", "kmod_30_arm64.deb", 1).architecture == "arm64"
+    assert Deb("kmod", "30", "kmod_30_arm64.deb", 1).architecture == "arm64"
