@@ -77,8 +77,6 @@ def fast(
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
     """
-    if choose().in_place:  # its scripts and what it keeps name the places of another root
-        return None
     code = _text(source)
     block, lines = leading_block(code) if code is not None else ("", 0)
     general = recipe(kernel, cache, timeout) if block else None
@@ -105,7 +103,7 @@ def prepare(kernel: KernelBuild, cache: Path, timeout: float) -> None:
         SandboxError, HostSetupError: nothing can be built here.
     """
     general = recipe(kernel, cache, timeout)
-    if general is not None and not choose().in_place:
+    if general is not None:
         for flags, block in ((general.compile_mod, general.begin_mod), (general.compile, _USUAL)):
             precompiled(flags, general.begin, block, "", kernel, cache, timeout)
 
@@ -147,14 +145,11 @@ def _job(
     name, own = source.name, general.of(source.name)
     object_ = f"{WORK}/{name}.o"
     forecast = generated.forecast()
-    steps = [
-        ("set", "-o", "pipefail"),
-        ("cd", str(kernel.headers)),
-        (*with_header(general.compile, header, "source", name), *_to_object(name)),
-        own.check,
-    ]
     text = [
-        *(shlex.join(step) for step in steps if step),
+        "set -o pipefail",
+        shlex.join(("cd", str(kernel.headers))),
+        _compile((*with_header(general.compile, header, "source", name), *_to_object(name))),
+        *([shlex.join(own.check)] if own.check else []),
         *_modpost(own.modpost, object_),
         *_compile_generated(generated, forecast),
         shlex.join(own.link),
@@ -177,6 +172,7 @@ def _job(
         argv=("bash", "-e", f"{WORK}/{_STEPS}"),
         files=files,
         results=(f"{name}.ko", f"{name}.mod.c"),
+        texts=(_STEPS, "*.cmd", "*.order", "*.mod"),
         binds=(*kernel.header_binds, (header.folder, Path("/source")), (generated.header.folder, Path("/mod"))),
         # What the kernel's Makefile exports and objtool asks for.
         env={**ENVIRONMENT, "SRCARCH": architecture(kernel.arch).folder},
@@ -187,6 +183,11 @@ def _job(
 
 def _to_object(stem: str) -> Argv:
     return ("-c", "-o", f"{WORK}/{stem}.o", f"{WORK}/{stem}.c")
+
+
+def _compile(argv: Argv) -> str:
+    """A line that compiles, with the options that the sandbox has for kbuild's compiler."""
+    return f"{shlex.join(argv)} $KCFLAGS"
 
 
 def _modpost(argv: Argv, object_: str) -> Iterator[str]:
@@ -208,7 +209,7 @@ def _modpost(argv: Argv, object_: str) -> Iterator[str]:
 
 def _compile_generated(generated: Generated, forecast: Forecast | None) -> Iterator[str]:
     """Lines that compile what modpost has written, or take the object of what it was expected to write."""
-    compile_ = shlex.join(generated.argv)
+    compile_ = _compile(generated.argv)
     if forecast is None:
         yield compile_
         return

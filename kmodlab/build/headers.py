@@ -54,7 +54,7 @@ def precompiled(
     named = bool(name) and "define" in block
     words = tuple(word.replace(PROBE, name) for word in flags) if named else _nameless(flags)
     text = "".join(f'#include "{path}"\n' for path in begin) + block
-    facts = (_FORMAT, words, text, kernel.key, toolchain(kernel).version)
+    facts = (_FORMAT, words, text, kernel.key, toolchain(kernel).version, *_places(kernel))
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
     store = _store(cache)
     try:
@@ -69,13 +69,21 @@ def _store(cache: Path) -> Store:
     return Store(cache / "headers", most=_MOST, recent=0)
 
 
+def _places(kernel: KernelBuild) -> tuple[str, ...]:
+    """Where the headers lie, if that is what the compiler saw and keeps."""
+    return tuple(str(outside.resolve()) for outside, _ in kernel.header_binds) if choose().in_place else ()
+
+
 def _compiled(words: Argv, text: str, kernel: KernelBuild, timeout: float) -> dict[str, bytes]:
     """The files of a precompiled header; none if the compiler had anything to say, which kbuild must say each time."""
+    # Messages name it, long after the job's own folder has gone.
+    name = f'#line 1 "/source/{_HEADER}"\n' if choose().in_place else ""
     job = Job(
         title="compile the kernel's headers beforehand",
         argv=in_headers(kernel, (*words, "-x", "c-header", "-o", f"{WORK}/{_HEADER}.gch", f"{WORK}/{_HEADER}")),
-        files={_HEADER: text.encode()},
+        files={_HEADER: f"{name}{text}".encode()},
         results=(f"{_HEADER}.gch",),
+        texts=(_HEADER,),
         binds=kernel.header_binds,
         env=ENVIRONMENT,
         limits=Limits(wall=timeout, file_size=128 << 20, output=128 << 20),
@@ -88,8 +96,8 @@ def _compiled(words: Argv, text: str, kernel: KernelBuild, timeout: float) -> di
 
 
 def in_headers(kernel: KernelBuild, argv: Argv) -> Argv:
-    """Return a command that runs in the folder of a kernel's headers."""
-    return ("env", "-C", str(kernel.headers), *argv)
+    """Return a compiler's command that runs in the folder of a kernel's headers, with the sandbox's own options."""
+    return ("sh", "-c", 'cd "$0" && exec "$@" $KCFLAGS', str(kernel.headers), *argv)
 
 
 def with_header(flags: Argv, header: Header, place: str, name: str) -> Argv:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,10 +43,21 @@ def single_modules() -> list[object]:
     ]
 
 
+@pytest.fixture(params=["auto", "landlock"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The sandbox that is chosen here, and the one for hosts without namespaces."""
+    monkeypatch.setenv("KMODLAB_SANDBOX", request.param)
+    kmodlab.settings.cache_clear()
+    yield
+    monkeypatch.undo()
+    kmodlab.settings.cache_clear()
+
+
 def framed(text: str, name: str = "framed") -> ModuleSource:
     return ModuleSource.from_text(name, FRAME % text)
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize("name", single_modules())
 def test_it_makes_what_kbuild_makes(kernel: KernelBuild, tmp_path: Path, name: str) -> None:
     source = ModuleSource.from_path(resource("lab_modules") / name)
@@ -58,6 +70,7 @@ def test_it_makes_what_kbuild_makes(kernel: KernelBuild, tmp_path: Path, name: s
     assert same(quick.files[f"{name}.ko"], reference.files[f"{name}.ko"], tmp_path / "object")
 
 
+@pytest.mark.usefixtures("each_way")
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,20 +4,24 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from kmodlab.build.kbuild import kbuild
+from kmodlab.build.fast import fast
+from kmodlab.build.kbuild import Made, kbuild
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.build.sandbox import Job, Limits, Sandbox, bubblewrap, landlock
+from kmodlab.build.sandbox import Job, Limits, Sandbox, landlock
 from kmodlab.build.sandbox.names import Names
 from kmodlab.build.source import ModuleSource
+from kmodlab.config import settings
 from kmodlab.errors import SandboxError
 from kmodlab.resources import resource
 from tests.conftest import needs
@@ -112,29 +116,57 @@ def test_files_without_a_name_count_too(shut: Sandbox) -> None:
     assert time.monotonic() - start < 15
 
 
-@pytest.mark.parametrize("name", ["hello", "scribble"])
-def test_it_makes_what_bubblewrap_makes(kernel: KernelBuild, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """To the byte: also the debug information names the files as the job does."""
-    source = ModuleSource.from_path(resource("lab_modules") / name)
-    made = []
-    for probe in (bubblewrap.probe, landlock.probe):
+def with_sandbox(name: str, build: Callable[[], Made | None]) -> Made:
+    """What a build makes in one of the sandboxes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KMODLAB_SANDBOX", name)
+        settings.cache_clear()
         try:
-            way = probe()
+            made = build()
         except SandboxError as error:
             pytest.skip(str(error))
-        monkeypatch.setattr("kmodlab.build.kbuild.choose", lambda way=way: way)
-        made.append(kbuild(source, kernel, timeout=100))
-    assert made[0].exit_status == made[1].exit_status == 0
-    assert made[0].files == made[1].files
-    assert made[0].diagnostics == made[1].diagnostics
+        finally:
+            patch.undo()
+            settings.cache_clear()
+    assert made
+    return made
+
+
+@pytest.mark.parametrize("name", ["hello", "scribble"])
+def test_it_makes_what_bubblewrap_makes(kernel: KernelBuild, name: str) -> None:
+    """To the byte: also the debug information names the files as the job does."""
+    source = ModuleSource.from_path(resource("lab_modules") / name)
+    cache = settings().cache
+    for build in (lambda: kbuild(source, kernel, timeout=100), lambda: fast(source, kernel, cache, timeout=100)):
+        one, other = with_sandbox("bubblewrap", build), with_sandbox("landlock", build)
+        assert one.exit_status == other.exit_status == 0
+        assert one.files == other.files
+        assert one.diagnostics == other.diagnostics
+
+
+def test_what_it_says_of_headers_compiled_beforehand_names_nothing_of_the_host(kernel: KernelBuild) -> None:
+    """Twice, since the folder in which they were compiled has gone by then."""
+    text = """#include <linux/module.h>
+static int __init a(void) { pr_info("%s", 1); return max(1, 2UL); }
+module_init(a);
+MODULE_LICENSE("GPL");"""
+    source = ModuleSource.from_text("warns", text)
+    for _ in range(2):
+        made = with_sandbox("landlock", lambda: fast(source, kernel, settings().cache, timeout=100))
+        places = set(re.findall(r"(/[\w./-]+):\d+:", made.output))
+        assert len(places) > 3
+        assert all(place.startswith(("/usr/src/linux-headers-", "/build/", "/source/")) for place in places), places
 
 
 def test_names_are_put_for_places_and_back() -> None:
     names = Names(((Path("/c/w/1"), "/build"), (Path("/c/k/usr/src"), "/usr/src")))
-    text = "-I/usr/src/x -o /build/a.o deps_/build/a.o scripts/build/x /builder M=/build"
-    there = "-I/c/k/usr/src/x -o /c/w/1/a.o deps_/c/w/1/a.o scripts/build/x /builder M=/c/w/1"
+    text = '-I/usr/src/x -o /build/a.o deps_/build/a.o scripts/build/x /builder M=/build #include "/usr/src/x.h"'
+    there = (
+        '-I/c/k/usr/src/x -o /c/w/1/a.o deps_/c/w/1/a.o scripts/build/x /builder M=/c/w/1 #include "/c/k/usr/src/x.h"'
+    )
     assert names.inward(text) == there
     assert names.outward(there.encode()) == text.encode()
+    assert names.inward('-DKBUILD_MODFILE="/build/a"') == '-DKBUILD_MODFILE="/build/a"'
 
 
 OWNER = """

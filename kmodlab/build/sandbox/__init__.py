@@ -108,7 +108,7 @@ class Sandbox(Protocol):
         """Whether a job works with files where they lie on the host, so that what it keeps for later depends on that.
 
         The compiler's options that put the names inside into objects then stand in the job's ``KCFLAGS``, which kbuild
-        takes by itself.
+        takes by itself; any other command that makes objects must ask for them.
         """
 
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:

@@ -23,8 +23,9 @@ class Names:
         self._inside = {name: place for place, name in self._pairs}
         self._outside = {place.encode(): name.encode() for place, name in self._pairs}
         names = "|".join(re.escape(name) for name in sorted(self._inside, key=len, reverse=True))
-        # The whole beginning of a path: not the end of another one, but for an option that it is written up to.
-        self._inward = re.compile(rf"(?:(?<=-I)|(?<![A-Za-z0-9.)\]}}]))({names})(?=/|[^\w.-]|$)")
+        # The whole beginning of a path: not the end of another one, but for an option that it is written up to; nor the
+        # value of a macro, which is the program's to use.
+        self._inward = re.compile(rf"(?:(?<=-I)|(?<![A-Za-z0-9.)\]}}])(?<!=\"))({names})(?=/|[^\w.-]|$)")
         places = b"|".join(re.escape(place) for place in sorted(self._outside, key=len, reverse=True))
         self._outward = re.compile(rb"(" + places + rb")(?=/|[^\w.-]|$)")
 
