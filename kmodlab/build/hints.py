@@ -42,7 +42,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "this kernel has no header of that name: check the spelling; headers move from version to version",
         ),
         (
-            r"^(?:/\S+: No such file|file not found: /)",
+            r"^(?:/\S+: (?:No such file|Permission denied)|file not found: /)",
             "builds see the module's own files and the kernel's headers, nothing else of this computer",
         ),
         (

@@ -125,7 +125,8 @@ def kbuild(
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
     """
-    several = sum(name.endswith((".c", ".S")) for name in source.files) > 1
+    # make gathers each target's output in a file in /tmp, and dies where there is none.
+    several = sum(name.endswith((".c", ".S")) for name in source.files) > 1 and not choose().in_place
     options = ("--no-print-directory", *(("-j2", "--output-sync=target") if several else ()))
     variables = (*architecture(kernel.arch).variables, *VARIABLES, *variables)
     job = Job(

@@ -17,6 +17,7 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 from IPython.utils.capture import CapturedIO
 from nbclient import NotebookClient
 
+from kmodlab.build.sandbox import choose
 from kmodlab.errors import (
     CommandError,
     CommandTimeout,
@@ -373,10 +374,11 @@ def test_an_interrupted_build_leaves_nothing_and_the_next_cell_works(
 ) -> None:
     value(cell("%lsmod"))
     different = FIRST.replace("n is", f"{time.time_ns()} is")
-    interrupt_when(runs("bwrap"))
+    confined = "/confine" if choose().in_place else "bwrap"
+    interrupt_when(runs(confined))
     error = failure(cell(f"%%kmod first\n{different}"))
     assert isinstance(error, KeyboardInterrupt)
-    assert not runs("bwrap")()
+    assert not runs(confined)()
     assert "first" not in lab.modules
     value(cell(f"%%kmod first --load\n{different}"))
 

@@ -206,7 +206,7 @@ def test_a_build_reaches_no_network(kernel: KernelBuild, own: Settings, tmp_path
 def test_a_kbuild_that_wants_all_of_it(
     kernel: KernelBuild, own: Settings, tmp_path: Path, command: str, says: str
 ) -> None:
-    kbuild = f"obj-m := hello.o\n$(shell cd /build; {command} >&2)\n$(error enough)\n"
+    kbuild = f"obj-m := hello.o\n$(shell cd $(M); {command} >&2)\n$(error enough)\n"
     start = time.monotonic()
     with pytest.raises(BuildError) as caught:
         build(folder(tmp_path / "m", kbuild), kernel, settings=dataclasses.replace(own, build_timeout=4))

@@ -470,7 +470,7 @@ def test_pull_refuses(session: Session, tmp_path: Path) -> None:
     with os.fdopen(os.open(fifo, os.O_RDWR), "wb", buffering=0) as writer:  # now reading would wait for it
         writer.write(b"until now")
         assert session.pull(str(fifo)) == b"until now"
-        assert session.task(["@read", str(fifo)]).errno == errno.EAGAIN
+        assert session.task(["@read", str(fifo)], cwd="/").errno == errno.EAGAIN
 
 
 def test_snapshot_gathers_files_hidden_ones_too(session: Session, tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def test_doctor_says_what_is_there(tmp_path: Path) -> None:
     assert by_name["Python"]["ok"]
     assert not by_name["kernel"]["ok"]
     assert by_name["kernel"]["mend"] == "run ./lab setup"
-    assert not (tmp_path / "none").exists()
+    # The sandbox is tried, and one of the two needs a program of its own and a place to work in.
+    assert {path.name for path in tmp_path.glob("none/*")} <= {"programs", "work"}
 
 
 def test_doctor_prints_one_line_for_an_administrator(tmp_path: Path) -> None:

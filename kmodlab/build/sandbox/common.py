@@ -25,7 +25,10 @@ _LIMIT_SIGNS = tuple(
         (_KILLED + r"File size limit exceeded|^[^|]*: File too large\.?$", "file_size"),
         (_KILLED + r"CPU time limit exceeded", "cpu"),
         (r"^[^|]*: Cannot allocate memory$|^\S+: out of memory allocating \d|: failed to map segment from", "memory"),
-        (r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$", "processes"),
+        (
+            r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$|^\S*sh: \d+: Cannot fork$",
+            "processes",
+        ),
     )
 )
 
@@ -55,9 +58,12 @@ def judge(job: Job, output: str) -> None:
     Raises:
         SandboxError: it did.
     """
-    for sign, limit in _LIMIT_SIGNS:
-        if sign.search(output):
-            raise over(limit, job, output)
+    if limit := _limit_met(output):
+        raise over(limit, job, output)
+
+
+def _limit_met(output: str) -> str | None:
+    return next((limit for sign, limit in _LIMIT_SIGNS if sign.search(output)), None)
 
 
 def over(limit: str, job: Job, output: str) -> SandboxError:
@@ -75,9 +81,15 @@ def over(limit: str, job: Job, output: str) -> SandboxError:
 
 
 def late(job: Job, done: process.Finished) -> SandboxError:
-    """Return the error for a job that was not done in time."""
+    """Return the error for a job that was not done in time.
+
+    One that met another limit may wait for ever that it goes away: bash tries again to start what it could not.
+    """
+    output = done.stdout.decode(errors="replace")
+    if limit := _limit_met(output):
+        return over(limit, job, output)
     return SandboxError(
         f"{job.title}: still running after {job.limits.wall:.0f} s and stopped; "
         "look for a rule that never ends, or set KMODLAB_BUILD_TIMEOUT",
-        output=done.stdout.decode(errors="replace"),
+        output=output,
     )
