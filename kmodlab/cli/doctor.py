@@ -18,6 +18,7 @@ from kmodlab.cli.output import Output
 from kmodlab.config import settings
 from kmodlab.errors import KmodlabError
 from kmodlab.host import kernels, packages
+from kmodlab.host.system import advice, this_system
 from kmodlab.progress import size_text
 
 __all__ = ["Check", "checks", "command"]
@@ -58,7 +59,7 @@ def command(output: Output, as_json: bool) -> int:
             if check.mend and not check.ok and not check.mend.startswith("apt-get"):
                 click.echo(f"        needed for {check.needed_for}; {check.mend}")
         missing = packages.missing_packages()
-        if missing:
+        if missing and advice(this_system()) is None:
             click.echo(packages.install_line(missing))
     return 0 if ok else 3
 
@@ -67,6 +68,10 @@ def checks() -> Iterator[Check]:
     """Look at everything, the cheap and certain first."""
     version = ".".join(map(str, sys.version_info[:3]))
     yield Check("Python", sys.version_info >= (3, 11), version, "everything", "install Python 3.11 or newer")
+    system = _system()
+    yield system
+    if not system.ok:
+        return  # nothing below could be mended there
     for package in packages.HOST_PACKAGES:
         found = package.found()
         yield Check(package.name, bool(found), found, package.purpose, packages.install_line([package]))
@@ -82,6 +87,15 @@ def checks() -> Iterator[Check]:
     yield Check(
         "disk", free > _ROOM, where, "setting up", "free some, or set KMODLAB_CACHE to a folder on a larger disk"
     )
+
+
+def _system() -> Check:
+    here = this_system()
+    found = advice(here)
+    if found:
+        return Check("system", False, f"{here.title}: {found.why}", "everything", found.mend)
+    remarks = [*(["not Debian itself: not tried"] if not here.tried else []), *(["WSL"] if here.windows else [])]
+    return Check("system", True, here.title + (f" ({', '.join(remarks)})" if remarks else ""), "everything")
 
 
 def _sandbox() -> Check:

@@ -22,6 +22,7 @@ from kmodlab.host import apt, ledger, state
 from kmodlab.host.bundle import find_bundle
 from kmodlab.host.deb import unpack
 from kmodlab.host.packing import unpack_bundle
+from kmodlab.host.system import require_debian
 from kmodlab.progress import Step, say, size_text, step
 
 __all__ = ["LOCK", "download_wheels", "ensure_environment", "main", "pip_wheel"]
@@ -181,7 +182,9 @@ def main() -> int:
     try:
         if verb == "remove":
             say(f"Removed {cache}: {size_text(state.remove(cache))} freed")
-        elif verb == "unpack":
+            return 0
+        require_debian()
+        if verb == "unpack":
             unpack_bundle(Path(sys.argv[3]), cache)
         else:
             ensure_environment(Path(sys.argv[3]).absolute(), cache)

@@ -10,6 +10,7 @@ from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, KmodlabError
 from kmodlab.host import kernels, packages, state
 from kmodlab.host.ledger import noted
+from kmodlab.host.system import require_debian
 from kmodlab.progress import say, size_text
 
 __all__ = ["Failure", "Stage", "kernel_stage", "packages_stage", "run_stages"]
@@ -48,12 +49,17 @@ class Failure:
 
 
 def run_stages(stages: Sequence[Stage]) -> tuple[Failure, ...]:
-    """Make what is missing, in order, as far as it goes; return what could not be made."""
+    """Make what is missing, in order, as far as it goes; return what could not be made.
+
+    Raises:
+        HostSetupError: something is missing, and this is no system on which it could be made.
+    """
     state.claim(settings().cache)
     failures: list[Failure] = []
     for number, stage in enumerate(stages, 1):
         if stage.ready():
             continue
+        require_debian()
         lacking = [failure for failure in failures if failure.stage == stage.needs]
         if lacking:
             failures.append(Failure(stage.name, lacking[0].error))

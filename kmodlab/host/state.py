@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodlab.errors import HostSetupError
+from kmodlab.host.system import this_system
 from kmodlab.progress import say, size_text
 
 __all__ = ["MARKER", "claim", "disk_full", "locked", "machine_release", "need_room", "remove", "writing"]
@@ -198,10 +199,4 @@ def _existing(folder: Path) -> Path:
 
 def machine_release() -> str:
     """Name this machine's system, e.g. ``Debian bookworm`` (from ``/etc/os-release``)."""
-    try:
-        lines = Path("/etc/os-release").read_text().splitlines()
-    except OSError:
-        return "Linux"
-    words = {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
-    name = words.get("NAME", "Linux").split()[0]
-    return f"{name} {words.get('VERSION_CODENAME') or words.get('VERSION_ID', '')}".strip()
+    return this_system().release
