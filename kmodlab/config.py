@@ -37,7 +37,8 @@ class Settings:
         idle: seconds after which a machine that nobody talks to is stopped, until somebody does; 0: never
             (``KMODLAB_IDLE``).
         pool: spare machines that a process keeps ready, at most; 0: none (``KMODLAB_POOL``).
-        sandbox: how compilers are shut in: ``auto``, ``bubblewrap`` or ``landlock`` (``KMODLAB_SANDBOX``).
+        sandbox: how compilers are shut in: ``auto``, ``bubblewrap``, ``landlock``, or ``open`` for not at all
+            (``KMODLAB_SANDBOX``).
     """
 
     cache: Path
@@ -73,8 +74,8 @@ def settings() -> Settings:
     chosen = Settings(**given)  # type: ignore[arg-type]
     if chosen.accelerator not in {"auto", "tcg", "kvm"}:
         raise UsageError(f"KMODLAB_ACCELERATOR={chosen.accelerator}: not an accelerator; say auto, tcg or kvm")
-    if chosen.sandbox not in {"auto", "bubblewrap", "landlock"}:
-        raise UsageError(f"KMODLAB_SANDBOX={chosen.sandbox}: not a sandbox; say auto, bubblewrap or landlock")
+    if chosen.sandbox not in {"auto", "bubblewrap", "landlock", "open"}:
+        raise UsageError(f"KMODLAB_SANDBOX={chosen.sandbox}: not a sandbox; say auto, bubblewrap, landlock or open")
     return chosen
 
 

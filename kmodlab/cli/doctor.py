@@ -16,7 +16,7 @@ import click
 from kmodlab import shared
 from kmodlab.cli.output import Output
 from kmodlab.config import settings
-from kmodlab.errors import KmodlabError
+from kmodlab.errors import KmodlabError, SandboxError
 from kmodlab.host import kernels, packages
 from kmodlab.host.system import advice, this_system
 from kmodlab.progress import size_text
@@ -101,11 +101,17 @@ def _system() -> Check:
 def _sandbox() -> Check:
     from kmodlab.build import sandbox
 
+    name, needed = "compile sandbox", "building modules"
     try:
-        found, mend = type(sandbox.choose()).__name__, ""
+        chosen = sandbox.choose()
     except KmodlabError as error:
-        found, mend = "", str(error)
-    return Check("compile sandbox", bool(found), found, "building modules", mend)
+        return Check(name, False, "", needed, str(error))
+    found = "; ".join(filter(None, (chosen.name, chosen.lacks)))
+    try:
+        sandbox.choose_shut()
+    except SandboxError as error:
+        return Check(name, False, found, "grading, and building what others wrote", str(error))
+    return Check(name, True, found, needed)
 
 
 def _kernel() -> Check:

@@ -44,7 +44,7 @@ def command(
 
     Only the text of their C is used; their Python is never run. The exit status is 1 if anybody lacks points.
     """
-    from kmodlab.build.sandbox import choose
+    from kmodlab.build.sandbox import choose_shut
     from kmodlab.course.executor import check_executor, open_executor
     from kmodlab.course.exercise import find_exercise, find_exercises
     from kmodlab.course.grade import grade, grades_csv
@@ -60,7 +60,7 @@ def command(
     found = find_submissions(paths, exercises)
     need_stages()
     hold([resource("notebooks")], insist=locked)
-    choose()  # what cannot be compiled in a sandbox is not graded at all
+    choose_shut()  # what cannot be compiled in a sandbox is not graded at all
     submissions = [read_submission(path, exercises) for path in found]
     with open_executor(executor, jobs or os.cpu_count() or 1) as pool:
         grades = grade(submissions, exercises, ensure_kernel(), pool=pool, again=again, say=say)

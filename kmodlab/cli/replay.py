@@ -23,12 +23,14 @@ def command(output: Output, file: Path, as_json: bool) -> int:
 
     The status is 0 if it did, 1 if not, 3 if the lab itself failed.
     """
+    from kmodlab.build.sandbox import choose_shut
     from kmodlab.verdict.capsule import differences, read_capsule
     from kmodlab.verdict.trial import try_module
 
     capsule = read_capsule(file)
     chosen = capsule.settings
     need_stages()
+    choose_shut()  # somebody else's source
     verdict = try_module(
         capsule.source,
         chosen.parameters,

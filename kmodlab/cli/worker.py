@@ -27,11 +27,13 @@ def command(address: str, jobs: int | None) -> NoReturn:
     Each piece of work has a process of its own, which is started anew if it dies. Whoever can reach the scheduler can
     run anything here: let it listen only where you trust everybody, or use dask's TLS.
     """
+    from kmodlab.build.sandbox import choose_shut
     from kmodlab.course.executor import RESOURCE
 
     if importlib.util.find_spec("distributed") is None:
         raise HostSetupError("use dask: distributed is not installed; pip install 'kmodlab[dask]'")
     need_stages()
+    choose_shut()  # answers of students come here
     count = jobs or os.cpu_count() or 1
     options = ["--nworkers", str(count), "--nthreads", "1", "--resources", f"{RESOURCE}=1", "--memory-limit", "0"]
     say(f"Working for {address}, {count} at once; an interrupt ends it")

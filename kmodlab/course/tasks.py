@@ -23,7 +23,7 @@ import nbformat
 
 import kmodlab
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.build.sandbox import choose
+from kmodlab.build.sandbox import choose_shut
 from kmodlab.course.examine import examine, nothing_to_examine
 from kmodlab.course.exercise import Exercise, read_exercise
 from kmodlab.course.results import ExerciseResult
@@ -71,7 +71,7 @@ def do_answer(task: str) -> str:
     given = json.loads(task)
     try:
         kernel = _meet(given["needs"])
-        choose()
+        choose_shut()
     except KmodlabError as error:
         return _told(unready=str(error))
     with tempfile.TemporaryDirectory(prefix="kmodlab-") as place:

@@ -16,9 +16,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from kmodlab.config import settings
-from kmodlab.errors import HostSetupError, SandboxError
+from kmodlab.errors import HostSetupError, KmodlabError, SandboxError
+from kmodlab.progress import say
 
-__all__ = ["WORK", "Job", "Limits", "Outcome", "Sandbox", "choose"]
+__all__ = ["WORK", "Job", "Limits", "Outcome", "Sandbox", "choose", "choose_shut"]
 
 WORK = "/build"
 """The only folder that is writable inside; the job's files are unpacked there and its command starts there."""
@@ -104,6 +105,14 @@ class Sandbox(Protocol):
         """The backend's name, for ``doctor``."""
 
     @property
+    def lacks(self) -> str:
+        """What it does not do that a sandbox should, in words; an empty text if there is nothing."""
+
+    @property
+    def shut(self) -> bool:
+        """Whether what a stranger wrote may be built in it."""
+
+    @property
     def in_place(self) -> bool:
         """Whether a job works with files where they lie on the host, so that what it keeps for later depends on that.
 
@@ -126,24 +135,47 @@ class Sandbox(Protocol):
 def choose() -> Sandbox:
     """Return the best sandbox that this host allows (``KMODLAB_SANDBOX``); it is tried once per process.
 
+    Where there is none, what comes back shuts nothing in, and that is said once.
+
     Raises:
-        HostSetupError: the program it needs is not installed.
-        SandboxError: the host forbids what it needs; the message says how to permit it.
+        HostSetupError: a program that one needs is not installed.
+        SandboxError: the one that was asked for is forbidden here; the message says how to permit it.
     """
-    return _chosen(settings().sandbox)
+    return _chosen(settings().sandbox)[0]
+
+
+def choose_shut() -> Sandbox:
+    """Return the same for what a stranger wrote.
+
+    Raises:
+        HostSetupError, SandboxError: as `choose`, or because nothing here would shut it in.
+    """
+    sandbox, why = _chosen(settings().sandbox)
+    if not sandbox.shut:
+        raise SandboxError(f"build what others wrote: there is no compile sandbox here: {why}")
+    return sandbox
 
 
 @once
-def _chosen(wanted: str) -> Sandbox:
+def _chosen(wanted: str) -> tuple[Sandbox, str]:
+    """The sandbox, and why there is none if it is the one that is none."""
     from kmodlab.build.sandbox import bubblewrap, landlock
+    from kmodlab.build.sandbox import open as unshut
+    from kmodlab.build.sandbox.common import ForbiddenError
 
     ways: dict[str, Callable[[], Sandbox]] = {"bubblewrap": bubblewrap.probe, "landlock": landlock.probe}
-    if wanted != "auto":
-        return ways[wanted]()
-    try:
-        return bubblewrap.probe()
-    except (HostSetupError, SandboxError) as first:
-        try:
-            return landlock.probe()
-        except (HostSetupError, SandboxError):
-            raise first from None
+    errors: list[KmodlabError] = []
+    for name, probe in ways.items():
+        if wanted in {"auto", name}:
+            try:
+                return probe(), ""
+            except (HostSetupError, SandboxError) as error:
+                errors.append(error)
+    # What can be installed is asked for, and a host that is too busy to tell is no reason to build without.
+    for failure in errors:
+        if wanted != "auto" or not isinstance(failure, ForbiddenError):
+            raise failure
+    why = "; ".join(str(failure).removeprefix("enter the compile sandbox: ") for failure in errors)
+    sandbox = unshut.probe()
+    say(f"kmodlab: builds are not shut in here: {sandbox.lacks}; build only what you trust (./lab doctor says why)")
+    return sandbox, why or "KMODLAB_SANDBOX=open"

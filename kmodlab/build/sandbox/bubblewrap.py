@@ -20,7 +20,7 @@ from pathlib import Path
 
 from kmodlab import process
 from kmodlab.build.sandbox import WORK, Job, Limits, Outcome
-from kmodlab.build.sandbox.common import host_folders, judge, late, named_in_full, over
+from kmodlab.build.sandbox.common import ForbiddenError, host_folders, judge, late, named_in_full, over
 from kmodlab.errors import HostSetupError, SandboxError
 
 __all__ = ["Bubblewrap", "probe"]
@@ -74,6 +74,16 @@ class Bubblewrap:
     def name(self) -> str:
         """``bubblewrap``, and how it is used here."""
         return f"bubblewrap ({'user namespace' if self.namespace else 'user id of its own'})"
+
+    @property
+    def lacks(self) -> str:
+        """See `Sandbox.lacks`."""
+        return ""
+
+    @property
+    def shut(self) -> bool:
+        """See `Sandbox.shut`."""
+        return True
 
     @property
     def in_place(self) -> bool:
@@ -194,7 +204,7 @@ def _broken(job: Job, done: process.Finished, output: str) -> SandboxError:
     said = done.stderr[:2000].decode(errors="replace").strip().partition("\n")[0] or output.strip().rpartition("\n")[2]
     if said.startswith(("bwrap:", "setpriv:")):
         words = said.partition(". See ")[0]
-        return SandboxError(f"enter the compile sandbox: {words}; {_FORBIDDEN}", output=said)
+        return ForbiddenError(f"enter the compile sandbox: {words}; {_FORBIDDEN}", output=said)
     judge(job, output)
     return SandboxError(
         f"{job.title}: ended with status {done.exit_status} before its results could be read ({said or 'no word'}); "

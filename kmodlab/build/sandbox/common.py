@@ -12,7 +12,7 @@ from kmodlab import process
 from kmodlab.build.sandbox import Job
 from kmodlab.errors import SandboxError
 
-__all__ = ["host_folders", "judge", "late", "named_in_full", "over"]
+__all__ = ["ForbiddenError", "host_folders", "judge", "late", "named_in_full", "over"]
 
 _NAMED = re.compile(r"[\w.][\w.-]*\Z", re.ASCII)
 
@@ -31,6 +31,10 @@ _LIMIT_SIGNS = tuple(
         ),
     )
 )
+
+
+class ForbiddenError(SandboxError):
+    """This host does not allow what a sandbox is made of, now or at any other time."""
 
 
 def host_folders(*parts: str) -> Iterator[Path]:

@@ -18,6 +18,7 @@ struct plan {
 	long owner;  /* the process that must have started this one */
 	long user;   /* user id to take on, or -1 */
 	long newest; /* version of Landlock up to which to use what there is */
+	bool open;   /* shut nothing: limits, and the end of all that is left, only */
 	int report;  /* descriptor that is told how it ended */
 	char **argv; /* the job */
 };
@@ -33,7 +34,7 @@ void shut_calls(bool signals_are_scoped, bool own_user);
 
 /* limits.c */
 void set_limits(const struct plan *plan);
-void take_user(long user);
+void take_user(long user, int right);
 
 /* watch.c: whether the job holds more than so many bytes of the disk, in the working folder or in files without a name. */
 bool too_much(int folder, uint64_t space);

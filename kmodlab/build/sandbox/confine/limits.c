@@ -85,23 +85,22 @@ void set_limits(const struct plan *plan)
 
 /*
  * One right of root's is kept: to pass folders that only root may enter, such as the one in which root's cache lies.
- * What can be opened there is Landlock's to say, and it has been said.
  */
-void take_user(long user)
+void take_user(long user, int right)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct rights[2] = { { 0 } };
 
-	for (int right = 0; right <= 63; right++)
-		if (right != CAP_DAC_OVERRIDE && prctl(PR_CAPBSET_DROP, right) && errno != EINVAL)
+	for (int other = 0; other <= 63; other++)
+		if (other != right && prctl(PR_CAPBSET_DROP, other) && errno != EINVAL)
 			give_up("drop rights");
 	if (prctl(PR_SET_KEEPCAPS, 1) || setgroups(0, NULL))
 		give_up("keep a right");
 	if (setresgid((gid_t)user, (gid_t)user, (gid_t)user) || setresuid((uid_t)user, (uid_t)user, (uid_t)user))
 		give_up("change user");
-	rights[0].effective = rights[0].permitted = rights[0].inheritable = 1U << CAP_DAC_OVERRIDE;
+	rights[0].effective = rights[0].permitted = rights[0].inheritable = 1U << right;
 	if (syscall(SYS_capset, &head, rights))
 		give_up("keep a right");
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0))
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, right, 0, 0))
 		give_up("keep a right");
 }
