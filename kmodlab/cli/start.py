@@ -32,8 +32,9 @@ _SETTINGS = {
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="The port to listen on; 8888 or the next free one otherwise."
 )
+@click.option("--ip", metavar="ADDRESS", help="The address to listen on; otherwise this computer's own programs only.")
 @click.option("--course", is_flag=True, help="Begin with the course's index, which shows how far you are.")
-def command(folder: Path | None, no_browser: bool, port: int | None, course: bool) -> None:
+def command(folder: Path | None, no_browser: bool, port: int | None, ip: str | None, course: bool) -> None:
     """Start JupyterLab on the tour, or with --course on the course's index, and print its URL.
 
     DIR is your own copy of the course, as `init` makes it. Without it, it is the checkout; an installed kmodlab takes
@@ -52,11 +53,12 @@ def command(folder: Path | None, no_browser: bool, port: int | None, course: boo
     arguments += [f"--LabApp.extra_labextensions_path={LABEXTENSIONS}"]
     arguments += ["--no-browser"] if no_browser else []
     arguments += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"] if port else []
+    arguments += [f"--ServerApp.ip={ip}"] if ip else []
     arguments += ["--allow-root"] if os.geteuid() == 0 else []
     try:
         server = LabApp.initialize_server(arguments)
     except SystemExit:
-        where = f"port {port}" if port else "any port from 8888"
+        where = (f"port {port}" if port else "any port from 8888") + (f" of {ip}" if ip else "")
         raise HostSetupError(f"listen on {where}: the Jupyter server gave up; try another --port") from None
     add_course(server)
     # The socket listens already, and a browser's request waits until the server takes it.

@@ -89,6 +89,7 @@ TEST_PACKAGES = (
     HostPackage("chromium", "browser", "shows JupyterLab to the tests that use a browser", "chromium"),
     HostPackage("shellcheck", "tools", "reads the shell scripts", "shellcheck"),
     HostPackage("lz4", "tools", "packs a kernel as some distributions do", "lz4"),
+    HostPackage("debootstrap", "tools", "makes the bare Debian of the containers' test", "debootstrap"),
     HostPackage("linux-source", "tools", "holds the kernel's style checker", file="/usr/src/linux-source-*.tar.xz"),
 )
 """What only tests need. With what it depends on it is large, so it comes only where KMODLAB_REQUIRE names its part."""
