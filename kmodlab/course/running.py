@@ -15,6 +15,10 @@ from kmodlab.progress import step
 
 __all__ = ["run_notebook"]
 
+# When Python ends, it searches all that it holds for circles, twice: a third of a second where matplotlib is loaded.
+# What is frozen is left out, and goes by its reference count as ever.
+_SHORT_END = "--IPKernelApp.exec_lines=__import__('atexit').register(__import__('gc').freeze) and None"
+
 
 async def run_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path, cell_timeout: int) -> str:
     """Run a notebook's cells up to the first that fails; the outputs stand in it then.
@@ -39,6 +43,7 @@ async def run_notebook(notebook: nbformat.NotebookNode, name: str, folder: Path,
             km=manager(Path(private)),
             timeout=cell_timeout,
             store_widget_state=False,
+            extra_arguments=[_SHORT_END],
             coalesce_streams=True,
             resources={"metadata": {"path": str(folder)}},
         )
