@@ -31,7 +31,10 @@ _STAND_FOR = {
     "docs/gallery.md": "gallery.md",
 }
 """What else a link may lead to: files and folders that another page stands for, and a page that is only made."""
-_PART = re.compile(r"^<!-- (?:README: (?P<heading>[^\n]+)|(?P<made>exercises|magics|verbs|others)) -->$", re.MULTILINE)
+_PART = re.compile(
+    r"^<!-- (?:README: (?P<heading>[^\n]+)|file: (?P<file>\S+)|(?P<made>exercises|magics|verbs|others)) -->$",
+    re.MULTILINE,
+)
 
 
 def lay_out(stage: Path, executed: Sequence[Path], gallery: Path) -> Path:
@@ -93,11 +96,19 @@ def _text(source: str) -> str:
     def part(found: re.Match[str]) -> str:
         if found["made"]:
             return _MADE[found["made"]]()
+        if found["file"]:
+            return _file((TOP / source).parent / found["file"])
         # Links in the README are seen from the top, those of the text from its own folder.
         taken = section((TOP / "README.md").read_text(), found["heading"])
         return re.sub(r"\]\((?!\w+:|#)", "](../" if "/" in source else "](", taken)
 
     return _PART.sub(part, text)
+
+
+def _file(path: Path) -> str:
+    """A file that readers of the site have no other way to."""
+    lexer = {".py": "python", ".yaml": "yaml"}[path.suffix]
+    return f"```{lexer}\n{path.read_text()}```"
 
 
 def _put(path: Path, text: str) -> None:

@@ -90,6 +90,8 @@ TEST_PACKAGES = (
     HostPackage("shellcheck", "tools", "reads the shell scripts", "shellcheck"),
     HostPackage("lz4", "tools", "packs a kernel as some distributions do", "lz4"),
     HostPackage("debootstrap", "tools", "makes the bare Debian of the containers' test", "debootstrap"),
+    HostPackage("npm", "hub", "installs JupyterHub's proxy", "npm"),
+    HostPackage("python3-venv", "hub", "makes JupyterHub's environment", file="/usr/share/python-wheels/pip-*.whl"),
     HostPackage("linux-source", "tools", "holds the kernel's style checker", file="/usr/src/linux-source-*.tar.xz"),
 )
 """What only tests need. With what it depends on it is large, so it comes only where KMODLAB_REQUIRE names its part."""

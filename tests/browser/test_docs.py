@@ -29,7 +29,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 LESSONS = [f"lessons/{lesson.notebook.stem}.html" for lesson in find_lessons()]
 PAGES = [
     *("index.html", "start.html", "course.html", "gallery.html", "modules.html", "modules/scribble.html"),
-    *("instructors.html", "safety.html", "maintainers.html", "cli.html", "interfaces.html", "support.html"),
+    *("instructors.html", "hub.html", "safety.html", "maintainers.html", "cli.html", "interfaces.html", "support.html"),
     *("contributing.html", "guest.html", "changelog.html", "lessons/glossary.html", "api/index.html"),
     *("api/machine.html", "api/verdict.html", "api/records.html", "api/plot.html", "api/notebooks.html"),
     *LESSONS,
