@@ -116,4 +116,7 @@ def test_light_and_dark(page: Page, site: Path, shot: Callable[[str], Path]) -> 
         assert bool(shown[0]) == (scheme == "dark")
         assert bool(shown[1]) == (scheme == "light")
         shot(scheme)
+        page.goto((site / LESSONS[0]).as_uri())
+        drawn = page.locator(".cell_output img").first.evaluate("image => getComputedStyle(image).filter")
+        assert (drawn == "none") == (scheme == "light")
     assert seen["light"] != seen["dark"]
