@@ -160,8 +160,10 @@ def command_line(hardware: Hardware, fds: Descriptors, boot: Boot | None) -> tup
         *_channels(fds),  # the first virtio device, so that the agent's port is /dev/vport0p1
         *_disk("root", fds.root, 1, read_only=True),
         *_disk("scratch", fds.scratch, 2, read_only=False),
-        # A network card on a hub with nothing else on it: the guest has an interface, and no way out.
-        *("-netdev", "hubport,id=net,hubid=0", "-device", f"virtio-net-pci,netdev=net,romfile=,mac={TEMPLATE_MAC}"),
+        # A network card on a hub with nothing else on it: the guest has an interface, and no way out. Nobody is there
+        # whom a clone would have to tell of its move.
+        *("-netdev", "hubport,id=net,hubid=0"),
+        *("-device", f"virtio-net-pci,netdev=net,romfile=,guest_announce=off,mac={TEMPLATE_MAC}"),
         *("-device", "edu"),
         # No vmgenid: the agent reseeds a clone's random numbers itself, and the kernel's way there is a long one.
         # A panic is told to us as an event; the machine then stays as it is until its console has been read.

@@ -23,6 +23,7 @@ from kmodlab import aio, process
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import BootTimeout, HostSetupError, ImageError, MachineError, MachineLost
+from kmodlab.guest.identity import identify
 from kmodlab.guest.session import Session
 from kmodlab.host.state import disk_full, locked, writing
 from kmodlab.machine import frozen, qemu
@@ -36,14 +37,14 @@ from kmodlab.shared import pass_over, shared
 __all__ = ["Template", "boot_arguments", "ensure_template", "find_template", "ready"]
 
 _STATE_BYTES = 1 << 20  # more than the devices' state takes
-_FORM = 5  # raise it when the same inputs make another template
+_FORM = 6  # raise it when the same inputs make another template
 
 # What a clone will need first is read into the page cache before the freeze, so that no clone has to.
 _WARM_UP = """
 cd /root; export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-for tool in insmod rmmod modprobe modinfo lsmod dmesg mount umount ip cat ls dd grep sed awk head tail wc sha256sum \
-            mkdir rm mv cp stat sync sleep timeout unshare nsenter ping nc strace ethtool ps free; do
-    "$tool" --version || "$tool" -V
+for tool in bash true echo insmod rmmod modprobe modinfo lsmod dmesg mount umount ip cat ls dd grep sed awk head tail \
+            wc sha256sum mkdir rm mv cp stat sync sleep timeout unshare nsenter ping nc strace ethtool ps free; do
+    env "$tool" --version || env "$tool" -V  # not the shell's own of that name
 done >/dev/null 2>&1
 lsmod >/dev/null; modprobe -n -v loop >/dev/null; modinfo -n loop >/dev/null; dmesg | tail -n 1 >/dev/null
 (echo | cat) >/dev/null; true
@@ -254,6 +255,8 @@ def _boot_and_freeze(template: Template, folder: Path, memory: int, boot_timeout
             "symbols": _symbols(session, emulator, template.kernel),
             "modules": _modules(session),
         }
+        # Each clone does so again: then all that it takes has been read, and copied up from the image, already.
+        aio.call(identify(session.channel), timeout=60)
         session.close()
         try:
             aio.call(emulator.freeze(state), timeout=60)
