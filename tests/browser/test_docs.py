@@ -32,6 +32,7 @@ PAGES = [
     *("instructors.html", "hub.html", "safety.html", "maintainers.html", "cli.html", "interfaces.html", "support.html"),
     *("contributing.html", "guest.html", "changelog.html", "lessons/glossary.html", "api/index.html"),
     *("api/machine.html", "api/verdict.html", "api/records.html", "api/plot.html", "api/notebooks.html"),
+    *("api/pytest.html", "containers.html"),
     *LESSONS,
 ]
 BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
