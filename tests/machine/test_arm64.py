@@ -21,6 +21,7 @@ from kmodlab.machine import provision, qemu
 from kmodlab.resources import resource
 from kmodlab.verdict.trial import try_module
 from tests.build.likeness import same
+from tests.build.test_landlock import with_sandbox
 from tests.machine.test_lab_modules import UNHARMFUL
 from tests.machine.test_trial import LAB, PARAMETERS
 from tests.parts import needs
@@ -83,6 +84,12 @@ def test_the_quick_way_builds_the_same(arm: KernelBuild, tmp_path: Path) -> None
     reference = kbuild(source, arm, timeout=chosen.build_timeout)
     assert quick
     assert same(quick.files["faulty.ko"], reference.files["faulty.ko"], tmp_path / "object")
+
+
+def test_landlock_builds_the_same(arm: KernelBuild) -> None:
+    source = ModuleSource.from_text("faulty", FAULTY)
+    made = [with_sandbox(name, lambda: kbuild(source, arm, timeout=100)) for name in ("landlock", "bubblewrap")]
+    assert made[0].files["faulty.ko"] == made[1].files["faulty.ko"]
 
 
 def test_a_fault_names_its_line(arm: KernelBuild) -> None:
