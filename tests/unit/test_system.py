@@ -91,13 +91,22 @@ def test_this_system_is_read_once() -> None:
     assert this_system() is this_system()
 
 
-def as_on(name: str, tmp_path: Path, *argv: str | Path) -> subprocess.CompletedProcess[str]:
+def as_on(name: str, tmp_path: Path, *argv: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command where the system calls itself something else."""
     (tmp_path / "os-release").write_text(RELEASES[name])
-    enter = ["bwrap", "--dev-bind", "/", "/", "--ro-bind", str(tmp_path / "os-release"), "/usr/lib/os-release", "--"]
-    if shutil.which("bwrap") is None or subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
+    enter = [
+        shutil.which("bwrap") or "",
+        "--dev-bind",
+        "/",
+        "/",
+        "--ro-bind",
+        str(tmp_path / "os-release"),
+        "/usr/lib/os-release",
+        "--",
+    ]
+    if not enter[0] or subprocess.run([*enter, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no namespaces here")
-    env = {**os.environ, "KMODLAB_CACHE": str(tmp_path / "cache")}
+    env = {**os.environ, "KMODLAB_CACHE": str(tmp_path / "cache"), **environment}
     return subprocess.run([*enter, *argv], env=env, capture_output=True, text=True, check=False)
 
 
@@ -114,6 +123,22 @@ def test_lab_says_it_in_one_sentence(name: str, tmp_path: Path) -> None:
     assert finished.stderr.endswith(f"{BUILD}\n")
     assert finished.stderr.count("\n") == 1
     assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.checkout
+@pytest.mark.parametrize(("name", "way"), [("debian", "apt-get install"), ("leap", "docs/containers.md")])
+def test_lab_says_it_without_a_python(name: str, way: str, tmp_path: Path) -> None:
+    top = checkout()
+    assert top
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in ("sh", "dirname", "readlink", "true"):
+        (programs / program).symlink_to(shutil.which(program) or program)
+    finished = as_on(name, tmp_path, top / "lab", "doctor", PATH=str(programs))
+    assert finished.returncode == 3
+    assert finished.stderr.startswith("lab: no Python 3.11 or newer here; ")
+    assert way in finished.stderr
+    assert finished.stderr.count("\n") == 1
 
 
 def test_doctor_says_it_and_no_more(tmp_path: Path) -> None:
