@@ -9,6 +9,7 @@ costs; ``.ci/hub`` tries it with two users.
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import pwd
@@ -72,7 +73,25 @@ class RoomSpawner(LocalProcessSpawner):  # type: ignore[misc]
         room = ("unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", "--")
         inside = ("sh", "-euc", ROOM, "room", str(user.pw_uid), str(user.pw_gid))
         self.cmd = [*room, *inside, "sh", "-euc", USER, "server"]
-        return await super().start()
+        place = await super().start()
+        await self._until_it_listens(user.pw_uid)
+        return place
+
+    async def _until_it_listens(self, uid: int) -> None:
+        """Wait for the server to listen on its port, before anybody is led there.
+
+        Raises:
+            RuntimeError: it ended, or another user's program was there first.
+        """
+        while (owner := listener(self.port)) is None:
+            if await self.poll() is not None:
+                raise RuntimeError(f"start the server of {self.user.name}: it ended")
+            await asyncio.sleep(0.1)
+        if owner != uid:
+            await self.stop(now=True)
+            raise RuntimeError(
+                f"start the server of {self.user.name}: user {owner} listens on its port; start it again"
+            )
 
     async def _signal(self, sig: int) -> bool:
         """Send a signal to the server, since unshare, whose child it is, hands none on; return whether it is there."""
@@ -85,6 +104,15 @@ class RoomSpawner(LocalProcessSpawner):  # type: ignore[misc]
         return True
 
 
+def listener(port: int) -> int | None:
+    """Return the user id of who listens on a port of TCP, None if nobody does."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        if words[3] == "0A" and int(words[1].split(":")[1], 16) == port:
+            return int(words[7])
+    return None
+
+
 debugger = importlib.util.find_spec("debugpy")
 
 c.JupyterHub.spawner_class = RoomSpawner
@@ -92,6 +120,7 @@ c.LocalProcessSpawner.interrupt_timeout = 10
 c.LocalProcessSpawner.term_timeout = 5
 c.Spawner.default_url = "/kmodlab/course"
 c.Spawner.notebook_dir = "~/kmodlab"
+c.Spawner.poll_interval = 5  # seconds until a server that has died by itself is no longer led to
 c.Spawner.start_timeout = c.Spawner.http_timeout = 120
 c.Spawner.args = [
     # Jupyter kernels listen on sockets in the user's own folder: every user of the computer can reach its ports.
@@ -112,7 +141,6 @@ c.JupyterHub.bind_url = "http://127.0.0.1:8000"  # TLS belongs in front of it
 c.JupyterHub.hub_bind_url = "http://127.0.0.1:8081"
 # Servers speak to the hub and the proxy only, who prove by certificates that it is them: no user gets past the proxy.
 c.JupyterHub.internal_ssl = True
-c.JupyterHub.cleanup_servers = True
 # Users who left: their servers, and machines, are ended after an hour without a word.
 culler = [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600", "--ssl-enabled=true"]
 c.JupyterHub.services = [{"name": "idle", "command": [*culler, "--internal-certs-location=internal-ssl"]}]

@@ -15,7 +15,7 @@ mount --bind "$top" /srv/checkout
 mount -t overlay -o "lowerdir=/etc,upperdir=/srv/etc/upper,workdir=/srv/etc/work" overlay /etc
 for own in /home /run; do mount -t tmpfs -o mode=755 own "$own"; done
 for own in /tmp /var/tmp /dev/shm; do mount -t tmpfs -o mode=1777 own "$own"; done
-for name in anna ben; do
+for name in anna ben carl; do
   useradd --create-home --shell /bin/bash "$name"
   chmod "$([ -n "$open" ] && echo 755 || echo 700)" "/home/$name"
 done
@@ -28,6 +28,6 @@ python -c 'import fcntl, socket, struct
 fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 0x41))'  # up and running
 jupyterhub -f /srv/checkout/tests/hub/config.py >log 2>&1 &
 status=0
-(cd /srv/checkout && python -B -m tests.hub.two_users http://127.0.0.1:8000 anna ben) || status=$?
+(cd /srv/checkout && python -B -m tests.hub.two_users http://127.0.0.1:8000 anna ben carl) || status=$?
 case $status in 0 | 4) ;; *) tail -n 60 log ;; esac
 exit "$status"  # and with this first process of the name space all others

@@ -52,6 +52,7 @@ APART = {
     "does not look the other up",
 }
 ENDS, GOES_ON = "leaves no process when its server is stopped", "goes on with its machine"
+PLACE = "serves nothing in another's place"
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +84,9 @@ def trial(place: Path, *arguments: str) -> tuple[int, dict[str, dict[str, set[st
 def test_two_users_work_and_neither_sees_the_other(frozen: KernelBuild, place: Path) -> None:
     status, found = trial(place)
     assert status == 0
-    assert found == {"anna": {"holds": WORKS | APART | {ENDS}}, "ben": {"holds": WORKS | APART | {GOES_ON}}}
+    assert found == {"anna": {"holds": WORKS | APART | {ENDS}}, "ben": {"holds": WORKS | APART | {GOES_ON, PLACE}}}
     homes, users = Path("/home"), Path("/etc/passwd").read_text()
-    assert not [name for name in ("anna", "ben") if (homes / name).exists() or f"{name}:" in users]
+    assert not [name for name in ("anna", "ben", "carl") if (homes / name).exists() or f"{name}:" in users]
 
 
 def test_every_check_fails_where_nothing_keeps_them_apart(frozen: KernelBuild, place: Path) -> None:
@@ -93,5 +94,5 @@ def test_every_check_fails_where_nothing_keeps_them_apart(frozen: KernelBuild, p
     assert status == 4
     assert found == {
         "anna": {"holds": WORKS, "FAILS": APART | {ENDS}},
-        "ben": {"holds": WORKS | {GOES_ON}, "FAILS": APART},
+        "ben": {"holds": WORKS | {GOES_ON}, "FAILS": APART | {PLACE}},
     }

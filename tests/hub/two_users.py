@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Two users of a JupyterHub, each with a machine of their own, and neither sees the other's: tried from inside.
 
-Run by ``.ci/hub`` as root, which has the hub started: ``two_users.py URL USER USER``, with the hub's token in
-``HUB_TOKEN``. Prints a line for each check and what each user costs; ends with status 0 if all holds, 4 if not.
+Run by ``.ci/hub`` as root, which has the hub started: ``two_users.py URL USER USER USER``, with the hub's token in
+``HUB_TOKEN``; the third user's server is to be started on port 50000. Prints a line for each check and what each user
+costs; ends with status 0 if all holds, 4 if not.
 """
 
 from __future__ import annotations
@@ -56,6 +57,23 @@ import json
 vm = kmodlab.jupyter.load(get_ipython()).machine()
 print(json.dumps([[module.name for module in vm.lsmod()], [entry.text for entry in vm.dmesg()],
                   str(vm.kernel.root), str(kmodlab.settings().cache)]))
+"""
+# A server in another's place, with the certificate that this user has.
+SQUAT = """
+import http.server, ssl, threading
+class Squatter(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"squatted")
+    def log_message(self, *words):
+        pass
+squat = http.server.ThreadingHTTPServer(("127.0.0.1", 50000), Squatter)
+if os.environ.get("JUPYTERHUB_SSL_CERTFILE"):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.environ["JUPYTERHUB_SSL_CERTFILE"], os.environ["JUPYTERHUB_SSL_KEYFILE"])
+    squat.socket = context.wrap_socket(squat.socket, server_side=True)
+threading.Thread(target=squat.serve_forever, daemon=True).start()
 """
 
 
@@ -150,13 +168,22 @@ def apart(book: Book, user: User, other: User) -> None:
         check(what, status in {403, 404}, status)
 
 
+def squat(book: Book, user: User, third: User) -> None:
+    """See that a user cannot take the place of another's server, whose port is known."""
+    user.run(SQUAT)
+    with contextlib.suppress(AssertionError, requests.HTTPError):
+        third.start()
+    answer = requests.get(f"{third.url}/api", timeout=LIMIT, allow_redirects=False)
+    book.check(user.name, "serves nothing in another's place", "squatted" not in answer.text, answer.text)
+
+
 def main() -> int:
     """Try all of it.
 
     Returns:
         An exit status.
     """
-    hub, *names = sys.argv[1:]
+    hub, *names, last = sys.argv[1:]
     admin = {"Authorization": f"token {os.environ['HUB_TOKEN']}"}
     assert until(lambda: answers(f"{hub}/hub/api/")), "the hub does not answer"
     book, users = Book(), [User(hub, name, admin) for name in names]
@@ -165,6 +192,7 @@ def main() -> int:
     first, second = users
     apart(book, first, second)
     apart(book, second, first)
+    squat(book, second, User(hub, last, admin))
     for user in users:
         costs(f"{user.name}, a machine with a module", user)
         rests = until(lambda user=user: user.run("print(vm.dozing)").strip() == "True", 20)  # type: ignore[misc]
