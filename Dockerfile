@@ -22,10 +22,10 @@ WORKDIR /home/learner/kmodlab
 # The last two let any other Jupyter server than that of `lab start` find kmodlab, as on Binder.
 ENV HOME=/home/learner \
     PATH=/home/learner/.local/bin:/home/learner/.local/python/bin:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin \
-    KMODLAB_DATA=/home/learner/work/data \
+    KMODLAB_DATA=/home/learner/kept/data \
     PYTHONPATH=/home/learner/kmodlab \
     JUPYTER_PATH=/home/learner/kmodlab/kmodlab/jupyter
 EXPOSE 8888
 # An init, since the first process of a container must bury those whose parents have died.
 ENTRYPOINT ["tini", "--"]
-CMD ["kmodlab", "start", "--no-browser", "--ip", "0.0.0.0", "--port", "8888", "/home/learner/work/course"]
+CMD ["kmodlab", "start", "--no-browser", "--ip", "0.0.0.0", "--port", "8888", "/home/learner/kept/course"]

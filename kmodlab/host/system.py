@@ -121,7 +121,7 @@ def advice(system: System) -> Advice | None:
 
 
 def _line(program: str) -> str:
-    run = f"{program} run --rm -p 127.0.0.1:8888:8888 -v kmodlab:/home/learner/work kmodlab"
+    run = f"{program} run --rm -p 127.0.0.1:8888:8888 -v kmodlab:/home/learner/kept kmodlab"
     return f"{program} build -t kmodlab . && {run}"
 
 

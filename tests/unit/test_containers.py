@@ -98,4 +98,4 @@ def test_the_readme_s_line_fits() -> None:
     (port,) = (step.words[0] for step in STEPS if step.name == "EXPOSE")
     assert f"127.0.0.1:{port}:{port}" in line
     (home,) = {word for step in STEPS if step.name == "ENV" for word in step.words if word.startswith("HOME=")}
-    assert f":{home.removeprefix('HOME=')}/work " in line
+    assert f":{home.removeprefix('HOME=')}/kept " in line

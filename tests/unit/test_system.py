@@ -33,7 +33,7 @@ RELEASES = {
     "nixos": 'NAME=NixOS\nID=nixos\nPRETTY_NAME="NixOS 25.05 (Warbler)"\n',
     "nothing": "",
 }
-BUILD = "podman build -t kmodlab . && podman run --rm -p 127.0.0.1:8888:8888 -v kmodlab:/home/learner/work kmodlab"
+BUILD = "podman build -t kmodlab . && podman run --rm -p 127.0.0.1:8888:8888 -v kmodlab:/home/learner/kept kmodlab"
 
 
 @pytest.mark.parametrize("name", ["debian", "kali"])
