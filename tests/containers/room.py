@@ -157,7 +157,7 @@ def bare(image: str, root: Path) -> Room:
     ).stdout.split()  # fmt: skip
     (mirror,) = sorted({site for site in offered if site.rstrip("/").endswith("/debian")})[:1] or [""]
     suite = _SUITES[image]
-    argv = [program("tools", "debootstrap"), "--variant=minbase", "--include=ca-certificates", suite, root]
+    argv = [program("tools", "debootstrap"), "--variant=minbase", "--include=ca-certificates", suite, str(root)]
     done = subprocess.run([*argv, *([mirror] if mirror else [])], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
     mirror = mirror.rstrip("/") or "http://deb.debian.org/debian"
