@@ -1,60 +1,50 @@
 # SPDX-License-Identifier: MIT
-"""The quick way to build a module of one file: kbuild's own commands, with the leading includes compiled beforehand.
+"""The quick way to build a module: kbuild's own commands, with the leading includes compiled beforehand.
 
 Two thirds of a build are make itself, and most of the rest is reading the kernel's headers. So the commands are taken
 from kbuild (`recipe`) and run without make, and the block of includes with which a source begins is compiled once: a
 *precompiled header*, kept under a hash of exactly that block. It holds nothing else, so an include that is forgotten
 is still missing.
 
-Whatever is not of the shape that is proven here is for kbuild, whose result is the reference.
+Whatever is not of a shape that is proven here (`shape`) is for kbuild, whose result is the reference.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from kmodlab.build.architecture import architecture
 from kmodlab.build.diagnostics import Diagnostic
 from kmodlab.build.generated import Forecast, Generated
-from kmodlab.build.headers import Header, names, precompiled, with_header
+from kmodlab.build.headers import Header, name_macros, precompiled, with_header
 from kmodlab.build.kbuild import ENVIRONMENT, Made
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.parse import parse
-from kmodlab.build.recipe import COMMON, Argv, Recipe, recipe
+from kmodlab.build.recipe import COMMON, Argv, Recipe, named, recipe
 from kmodlab.build.sandbox import WORK, Job, Limits, choose
+from kmodlab.build.shape import Part, parts_of
 from kmodlab.build.source import ModuleSource
 
-__all__ = ["fast", "leading_block", "prepare"]
+__all__ = ["fast", "prepare"]
 
-_REMARK = r"[ \t]*(?:/\*(?:[^*\n]|\*(?!/))*\*/[ \t]*)?(?://[^\n\\]*)?(?:\n|\Z)"
-_BLOCK = re.compile(
-    r"[ \t]*(?P<code>\#[ \t]*(?:include[ \t]*<[^>\n]+>|define[ \t]+\w+(?:\([^)\n]*\))?[^\n\\/]*))"
-    rf"{_REMARK}|{_REMARK}|[ \t]*/\*(?:[^*]|\*(?!/))*\*/[ \t]*\n"
-)
-_LATER = re.compile(rb"EXPORT_SYMBOL|CREATE_TRACE_POINTS|__COUNTER__|#[ \t]*pragma")
 _USUAL = "#include <linux/init.h>\n#include <linux/module.h>\n"
 _STEPS = "steps.sh"
 _EXPORTS = "Module.symvers"
 _EXPECTED = ".expected.mod"
+_UNDEFINED = r"s/^.* UND \(..*\)$/\1/p"
+_EXPORTED = r"s/^.* __\(ksymtab\|export_symbol\)_\(..*\)$/\2/p"
 
 
-def leading_block(text: str) -> tuple[str, int]:
-    """Return the includes and macros with which a C file begins, comments left out, and the number of their lines.
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """A C file with its precompiled header, which is seen at `/PLACE` in the sandbox."""
 
-    The block ends with its last include by ``<...>``; it is empty if the file begins with anything else.
-    """
-    found: list[str] = []
-    at = last = end = 0
-    while (match := _BLOCK.match(text, at)) and match.end() > at:
-        at = match.end()
-        if code := match["code"]:
-            found.append(code.strip())
-            if "include" in code.partition("<")[0]:
-                last, end = len(found), at
-    return "".join(f"{line}\n" for line in found[:last]), text.count("\n", 0, end)
+    part: Part
+    header: Header
+    place: str
 
 
 def fast(
@@ -77,19 +67,18 @@ def fast(
     Raises:
         SandboxError: the sandbox could not be entered, or the build went over a limit.
     """
-    code = _text(source)
-    block, lines = leading_block(code) if code is not None else ("", 0)
-    general = recipe(kernel, cache, timeout) if block else None
-    if general is None:
+    parts = parts_of(source)
+    general = recipe(kernel, cache, timeout) if parts else None
+    if general is None or (_says(source, b"EXPORT_") and not general.versions):
         return None
-    header = precompiled(general.compile, general.begin, block, source.name, kernel, cache, timeout)
-    header_mod = precompiled(general.compile_mod, general.begin, general.begin_mod, "", kernel, cache, timeout)
-    if header is None or header_mod is None:
+    units = _units(source.name, parts, kernel, general, cache, timeout)
+    header_mod = precompiled(general.compile_mod, general.begin, general.begin_mod, None, kernel, cache, timeout)
+    if not units or header_mod is None:
         return None
     generated = _generated(source.name, kernel, general, header_mod, cache)
-    outcome = choose().run(_job(source, kernel, general, header, generated, timeout), watch)
+    outcome = choose().run(_job(source, kernel, general, units, generated, timeout), watch)
     found = parse(outcome.output, source)
-    if outcome.exit_status and not _own(source, found, lines):
+    if outcome.exit_status and not _own(source, found, {f"{part.file}.c": part.lines for part in parts}):
         return None
     if text := outcome.files.get(f"{source.name}.mod.c"):
         generated.remember(text)
@@ -105,80 +94,115 @@ def prepare(kernel: KernelBuild, cache: Path, timeout: float) -> None:
     general = recipe(kernel, cache, timeout)
     if general is not None:
         for flags, block in ((general.compile_mod, general.begin_mod), (general.compile, _USUAL)):
-            precompiled(flags, general.begin, block, "", kernel, cache, timeout)
+            precompiled(flags, general.begin, block, None, kernel, cache, timeout)
 
 
-def _text(source: ModuleSource) -> str | None:
-    """The C of a source that is one file with headers and a Kbuild that says just so; None of any other."""
-    code = f"{source.name}.c"
-    kbuild = [source.files[name] for name in ("Kbuild", "Makefile") if name in source.files]
-    c_files = [name for name in source.files if name.endswith((".c", ".S", ".o", ".o_shipped"))]
-    if c_files != [code] or len(kbuild) != 1 or any(_LATER.search(one) for one in source.files.values()):
-        return None
-    said = [line.split("#")[0].split() for line in kbuild[0].decode(errors="replace").splitlines()]
-    if [words for words in said if words] not in ([["obj-m", how, f"{source.name}.o"]] for how in (":=", "+=", "=")):
-        return None
-    try:
-        return source.files[code].decode()
-    except UnicodeDecodeError:
-        return None
+def _units(
+    name: str, parts: tuple[Part, ...], kernel: KernelBuild, general: Recipe, cache: Path, timeout: float
+) -> list[_Unit]:
+    """The files with their headers; none if one cannot be had."""
+    units = []
+    for number, part in enumerate(parts):
+        names = (name, part.file)
+        header = precompiled(general.compile, general.begin, part.block, names, kernel, cache, timeout)
+        if header is None:
+            return []
+        units.append(_Unit(part, header, f"part{number}" if len(parts) > 1 else "source"))
+    return units
 
 
-def _own(source: ModuleSource, found: tuple[Diagnostic, ...], lines: int) -> bool:
-    """Whether the errors are the code's own or modpost's; those of the leading block are kbuild's to tell."""
+def _says(source: ModuleSource, word: bytes) -> bool:
+    """Whether a word stands anywhere in a source: what comes of it, the object itself tells."""
+    return any(word in content for content in source.files.values())
+
+
+def _own(source: ModuleSource, found: tuple[Diagnostic, ...], lines: Mapping[str, int]) -> bool:
+    """Whether the errors are the code's own or modpost's; those of a leading block are kbuild's to tell."""
     errors = [one for one in found if one.severity == "error"]
-    return bool(errors) and all(
-        one.tool == "modpost" or (source.own(one.file) and (one.line or 0) > lines) for one in errors
-    )
+    places = [(source.own(one.file), one.line or 0) for one in errors if one.tool != "modpost"]
+    return bool(errors) and all(file is not None and line > lines.get(file, 0) for file, line in places)
 
 
 def _generated(name: str, kernel: KernelBuild, general: Recipe, header: Header, cache: Path) -> Generated:
     """How what modpost writes for a module is compiled."""
-    own = general.of(name)
-    argv = (*with_header(general.compile_mod, header, "mod", name), *_to_object(f"{name}.mod"))
-    return Generated(name, kernel, header, argv, {"mod.names.h": names(own.compile_mod, general.compile_mod)}, cache)
+    argv = (*with_header(general.compile_mod, header, "mod"), *_to_object(f"{name}.mod"))
+    return Generated(name, kernel, header, argv, {"mod.names.h": name_macros(general.compile_mod, name)}, cache)
 
 
 def _job(
-    source: ModuleSource, kernel: KernelBuild, general: Recipe, header: Header, generated: Generated, timeout: float
+    source: ModuleSource, kernel: KernelBuild, general: Recipe, units: list[_Unit], generated: Generated, timeout: float
 ) -> Job:
-    name, own = source.name, general.of(source.name)
-    object_ = f"{WORK}/{name}.o"
+    name = source.name
     forecast = generated.forecast()
     text = [
         "set -o pipefail",
         shlex.join(("cd", str(kernel.headers))),
-        _compile((*with_header(general.compile, header, "source", name), *_to_object(name))),
-        *([shlex.join(own.check)] if own.check else []),
-        *_modpost(own.modpost, object_),
+        *(_several(source, general, units) if len(units) > 1 else _one(source, general, units[0], general.check)),
+        *_modpost(named(general.modpost, name), f"{WORK}/{name}.o", exports=_says(source, b"EXPORT_")),
         *_compile_generated(generated, forecast),
-        shlex.join(own.link),
+        shlex.join(named(general.link, name)),
     ]
     files = {
         **source.files,
         **generated.files,
+        **_beside(source, general, units),
         _STEPS: "\n".join(text).encode(),
-        "source.names.h": names(own.compile, general.compile),
-        f".{name}.o.cmd": _dependencies(source),
-        "modules.order": f"{object_}\n".encode(),
-        f"{name}.mod": f"{object_}\n".encode(),
     }
-    if own.common:
-        files[COMMON] = own.common
     if forecast:
         files |= {f"{_EXPECTED}.c": forecast.text, f"{_EXPECTED}.o": forecast.object}
+    headers = (*((unit.header.folder, unit.place) for unit in units), (generated.header.folder, "mod"))
     return Job(
         title=f"build {name}",
         argv=("bash", "-e", f"{WORK}/{_STEPS}"),
         files=files,
         results=(f"{name}.ko", f"{name}.mod.c"),
         texts=(_STEPS, "*.cmd", "*.order", "*.mod"),
-        binds=(*kernel.header_binds, (header.folder, Path("/source")), (generated.header.folder, Path("/mod"))),
+        binds=(*kernel.header_binds, *((folder, Path("/", place)) for folder, place in headers)),
         # What the kernel's Makefile exports and objtool asks for.
         env={**ENVIRONMENT, "SRCARCH": architecture(kernel.arch).folder},
         limits=Limits(wall=timeout),
         narrow=True,
     )
+
+
+def _beside(source: ModuleSource, general: Recipe, units: list[_Unit]) -> dict[str, bytes]:
+    """What make would have written for those that come after the compiler, and the names of module and files."""
+    objects = [f"{WORK}/{unit.part.file}.o\n" for unit in units]
+    files = {"modules.order": f"{WORK}/{source.name}.o\n".encode(), f"{source.name}.mod": "".join(objects).encode()}
+    for unit in units:
+        files[f"{unit.place}.names.h"] = name_macros(general.compile, source.name, unit.part.file)
+        files[f".{unit.part.file}.o.cmd"] = _origin(unit.part.file)
+    if general.common:
+        files[COMMON] = general.common
+    return files
+
+
+def _one(source: ModuleSource, general: Recipe, unit: _Unit, check: Argv) -> Iterator[str]:
+    """Lines that compile one file and do to the object what kbuild does."""
+    name, file = source.name, unit.part.file
+    place = f"{WORK}/.{file}.o"
+    summed = _says(source, b"MODULE_VERSION") or "-a" in general.modpost
+    noting = (f"-Wp,-MMD,{place}.d",) if summed else ()
+    yield _compile((*with_header(general.compile, unit.header, unit.place), *noting, *_to_object(file)))
+    if check:
+        yield shlex.join(named(check, name, file))
+    if summed:  # as fixdep notes it: modpost makes a checksum of the source's own files, in this order
+        others = rf"/[.][co]:*$/d; \,^{WORK}/{unit.place}[.]names[.]h$,d; s,^{WORK}/.*,  & \\,p"
+        listed = f"tr ' ' '\\n' <{place}.d | sed -n '{others}'"
+        yield f"{{ echo 'deps_{WORK}/{file}.o := \\'; {listed}; echo; }} >>{place}.cmd"
+    if _says(source, b"EXPORT_"):  # make's shell takes no notice of the beginning of a pipe
+        yield f"(set +o pipefail; {named((general.versions,), name, file)[0]})"
+
+
+def _several(source: ModuleSource, general: Recipe, units: list[_Unit]) -> Iterator[str]:
+    """Lines that compile files side by side, say of each in its turn what there is to say, and make them one object."""
+    for number, unit in enumerate(units):
+        lines = "\n".join(_one(source, general, unit, general.check_part))
+        yield f"(\n{lines}\n) >{WORK}/.said{number} 2>&1 & part{number}=$!"
+    yield "failed="
+    yield from (f"wait $part{number} || failed=1; cat {WORK}/.said{number}" for number in range(len(units)))
+    yield '[ -z "$failed" ]'
+    yield from (shlex.join(named(argv, source.name)) for argv in (general.combine, general.check_whole) if argv)
 
 
 def _to_object(stem: str) -> Argv:
@@ -190,8 +214,8 @@ def _compile(argv: Argv) -> str:
     return f"{shlex.join(argv)} $KCFLAGS"
 
 
-def _modpost(argv: Argv, object_: str) -> Iterator[str]:
-    """Lines that run modpost with only those of the kernel's exported symbols that the object refers to.
+def _modpost(argv: Argv, object_: str, *, exports: bool) -> Iterator[str]:
+    """Lines that run modpost with only those of the kernel's exported symbols that the object refers to, or has too.
 
     For each of 25,000 it goes through a list of modules, which takes most of its time. The one that every module needs
     is among them, by which modpost knows that it has been told of the kernel's.
@@ -200,8 +224,8 @@ def _modpost(argv: Argv, object_: str) -> Iterator[str]:
     if len(places) == 1:
         at = places[0] + 1
         needed = f"{WORK}/.needed"
-        undefined = f"readelf --symbols --wide {shlex.quote(object_)} | sed -n 's/^.* UND \\(..*\\)$/\\1/p'"
-        yield f"{{ echo module_layout; {undefined}; }} >{needed}"
+        looked = shlex.join(("sed", "-n", "-e", _UNDEFINED, *(("-e", _EXPORTED) if exports else ())))
+        yield f"{{ echo module_layout; readelf --symbols --wide {shlex.quote(object_)} | {looked}; }} >{needed}"
         yield f"grep -F -w -f {needed} {shlex.quote(argv[at])} >{needed}.symvers"
         argv = (*argv[:at], f"{needed}.symvers", *argv[at + 1 :])
     yield shlex.join(argv)
@@ -218,8 +242,6 @@ def _compile_generated(generated: Generated, forecast: Forecast | None) -> Itera
     yield f"if {same}; then mv {WORK}/{_EXPECTED}.o {place}.o; else {compile_}; fi"
 
 
-def _dependencies(source: ModuleSource) -> bytes:
-    """What fixdep would note of the object, as far as modpost reads it: which files of this folder it is made of."""
-    target = f"{WORK}/{source.name}.o"
-    headers = "".join(f"  {WORK}/{name} \\\n" for name in sorted(source.files) if name.endswith(".h"))
-    return f"source_{target} := {WORK}/{source.name}.c\n\ndeps_{target} := \\\n{headers}\n".encode()
+def _origin(file: str) -> bytes:
+    """What fixdep would note of an object before all else."""
+    return f"source_{WORK}/{file}.o := {WORK}/{file}.c\n\n".encode()

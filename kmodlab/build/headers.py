@@ -12,11 +12,11 @@ from pathlib import Path
 from kmodlab.build.cache import Store
 from kmodlab.build.kbuild import ENVIRONMENT, toolchain
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.build.recipe import PROBE, Argv
+from kmodlab.build.recipe import Argv, named, nameless
 from kmodlab.build.sandbox import WORK, Job, Limits, choose
 from kmodlab.errors import HostSetupError
 
-__all__ = ["Header", "in_headers", "names", "precompiled", "with_header"]
+__all__ = ["Header", "in_headers", "name_macros", "precompiled", "with_header"]
 
 _FORMAT = 1
 _MOST = 12
@@ -26,24 +26,30 @@ _HEADER = "block.h"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A precompiled header: its folder on the host, and whether it knows the module's name."""
+    """A precompiled header: its folder on the host, and the names of module and file if it was compiled for those."""
 
     folder: Path
-    named: bool
+    names: tuple[str, str] | None
 
 
 def precompiled(
-    flags: Argv, begin: Argv, block: str, name: str, kernel: KernelBuild, cache: Path, timeout: float
+    flags: Argv,
+    begin: Argv,
+    block: str,
+    names: tuple[str, str] | None,
+    kernel: KernelBuild,
+    cache: Path,
+    timeout: float,
 ) -> Header | None:
     """Return the precompiled form of a block, made if it is not there; None if it cannot be had.
 
     Macros of a block often use the module's name (``pr_fmt``), and so do the headers below then: such a block is
-    compiled for one name. Any other serves all modules.
+    compiled for one file of one module. Any other serves all modules.
 
     Args:
         flags, begin: the compiler's, and the headers before everything, of a recipe.
         block: the includes and macros.
-        name: the module's.
+        names: of the module and of the file; None if the block uses neither.
         kernel: whose headers they are.
         cache: the folder for what is kept.
         timeout: seconds it may take.
@@ -51,8 +57,8 @@ def precompiled(
     Raises:
         SandboxError: the sandbox could not be entered, or the compiler went over a limit.
     """
-    named = bool(name) and "define" in block
-    words = tuple(word.replace(PROBE, name) for word in flags) if named else _nameless(flags)
+    own = names if "define" in block else None
+    words = named(flags, *own) if own else nameless(flags)
     text = "".join(f'#include "{path}"\n' for path in begin) + block
     facts = (_FORMAT, words, text, kernel.key, toolchain(kernel).version, *_places(kernel))
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
@@ -61,7 +67,7 @@ def precompiled(
         entry = store.get(key) or store.put(key, _compiled(words, text, kernel, timeout), {})
     except HostSetupError:  # no room for it: kbuild needs none
         return None
-    return Header(entry.folder, named) if entry.files else None
+    return Header(entry.folder, own) if entry.files else None
 
 
 @lru_cache(maxsize=8)
@@ -100,19 +106,16 @@ def in_headers(kernel: KernelBuild, argv: Argv) -> Argv:
     return ("sh", "-c", 'cd "$0" && exec "$@" $KCFLAGS', str(kernel.headers), *argv)
 
 
-def with_header(flags: Argv, header: Header, place: str, name: str) -> Argv:
+def with_header(flags: Argv, header: Header, place: str) -> Argv:
     """Return a compiler's flags with a precompiled header, which must be the first thing that the compiler reads."""
     begin = ("-include", f"/{place}/{_HEADER}")
-    if header.named:
-        return (*(word.replace(PROBE, name) for word in flags), *begin)
-    return (*_nameless(flags), *begin, "-include", f"{WORK}/{place}.names.h")
+    if header.names:
+        return (*named(flags, *header.names), *begin)
+    return (*nameless(flags), *begin, "-include", f"{WORK}/{place}.names.h")
 
 
-def _nameless(flags: Argv) -> Argv:
-    return tuple(word for word in flags if PROBE not in word)
-
-
-def names(own: Argv, general: Argv) -> bytes:
-    """Return the macros that hold the module's name, as a header: such a one may follow a precompiled header."""
-    macros = (word[2:].partition("=") for word, known in zip(own, general, strict=True) if PROBE in known)
+def name_macros(flags: Argv, module: str, file: str = "") -> bytes:
+    """Return the macros that hold the names, as a header: such a one may follow a precompiled header."""
+    without = nameless(flags)
+    macros = (word[2:].partition("=") for word in named(tuple(w for w in flags if w not in without), module, file))
     return "".join(f"#define {name} {value}\n" for name, _, value in macros).encode()

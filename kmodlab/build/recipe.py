@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What kbuild runs for a module of one file, read from the ``.cmd`` files that it leaves: nothing is written by hand.
+"""What kbuild runs for a module, read from what it leaves and says: nothing is written by hand.
 
-A probe is built once for each kernel. Its commands, with the probe's name in them, serve for any module of the same
-shape once the name is put in. Where they are not as expected there is no recipe, and kbuild builds everything.
+Two probes are built once for each kernel: a module of one file, and one of two that exports a symbol. Their commands,
+with the probes' names in them, serve for any module of the same shape once its own are put in. Where they are not as
+expected there is no recipe, and kbuild builds everything.
 """
 
 from __future__ import annotations
@@ -19,27 +20,44 @@ from pathlib import Path
 from typing import Any
 
 from kmodlab.build.cache import Store
-from kmodlab.build.kbuild import ENVIRONMENT, VARIABLES, kbuild, toolchain
+from kmodlab.build.kbuild import ENVIRONMENT, VARIABLES, Made, kbuild, toolchain
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.sandbox import WORK
 from kmodlab.build.source import ModuleSource
 from kmodlab.shared import shared
 
-__all__ = ["COMMON", "PROBE", "Recipe", "has_recipe", "recipe"]
+__all__ = ["COMMON", "Argv", "Recipe", "has_recipe", "named", "nameless", "recipe"]
 
-_FORMAT = 1
-PROBE = "kmodlab_probe"
-"""The probe's name, which stands in its recipe for that of any module."""
+_FORMAT = 2
+_PROBE, _PAIR = "kmodlab_probe", "kmodlab_pair"
+_PART = "kmodlab_part"  # one of the pair's files
+_MODULE, _FILE = "{MODULE}", "{FILE}"  # what stands in a recipe for the names of a module and of one of its files
 _SOURCE = f"""#include <linux/module.h>
-static int __init {PROBE}_init(void) {{ return 0; }}
-static void __exit {PROBE}_exit(void) {{ }}
-module_init({PROBE}_init);
-module_exit({PROBE}_exit);
+static int __init {_PROBE}_init(void) {{ return 0; }}
+static void __exit {_PROBE}_exit(void) {{ }}
+module_init({_PROBE}_init);
+module_exit({_PROBE}_exit);
 MODULE_LICENSE("GPL");
 """
+_EXPORTING = f"""#include <linux/module.h>
+int {_PART}_one(void);
+int {_PART}_one(void) {{ return 1; }}
+EXPORT_SYMBOL({_PART}_one);
+"""
+_PROBES = {
+    f"{_PROBE}.c": _SOURCE,
+    f"{_PART}.c": _EXPORTING,
+    "kmodlab_rest.c": _SOURCE,
+    "Kbuild": f"obj-m := {_PROBE}.o {_PAIR}.o\n{_PAIR}-y := {_PART}.o kmodlab_rest.o\n",
+}
+# What runs after an object was compiled and stands in no file: the checksums of what it exports.
+_VERSIONS = re.compile(
+    rf"^\s*(if \S*nm {WORK}/{_PART}\.o .*; then .* -E -D__GENKSYMS__ .* >> {WORK}/\.{_PART}\.o\.cmd; fi)\s*$",
+    re.MULTILINE,
+)
 _COMMAND = re.compile(r"^(?:saved)?cmd_\S+ := (.*)$", re.MULTILINE)
 # What the sandbox puts into KCFLAGS, once names are those inside again: see `Sandbox.in_place`.
-_SANDBOX_OWN = re.compile(r"-f(?:file|debug)-prefix-map=(.+)=\1")
+_SANDBOX_OWN = re.compile(r"-f(?:file|debug)-prefix-map=(\S+)=\1(?!\S)")
 COMMON = ".module-common.o"
 """Since Linux 6.12 linked into every module, and the same for all of a kernel."""
 
@@ -48,12 +66,16 @@ Argv = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The commands, all run in the folder of the kernel's headers.
+    """The commands, all run in the folder of the kernel's headers; see `named` for the names in them.
 
     Attributes:
         compile: C to an object: the compiler and its flags, without headers to begin with, input and output.
         begin: the headers that stand before everything (``-include``).
-        check: objtool on the object; empty if this kernel has none.
+        check: objtool on the object of a module of one file; empty if this kernel has none.
+        check_part: the same for one of several files.
+        versions: a line of shell that notes the checksums of the symbols that an object exports, if it does.
+        combine: the objects of several files to one.
+        check_whole: objtool on that.
         modpost: makes ``NAME.mod.c`` out of the object.
         compile_mod: as `compile`, for that file.
         begin_mod: the includes with which that file begins, as text.
@@ -64,19 +86,25 @@ class Recipe:
     compile: Argv
     begin: Argv
     check: Argv
+    check_part: Argv
+    versions: str
+    combine: Argv
+    check_whole: Argv
     modpost: Argv
     compile_mod: Argv
     begin_mod: str
     link: Argv
     common: bytes = b""
 
-    def of(self, name: str) -> Recipe:
-        """Return the recipe with a module's name put in."""
-        put: dict[str, Any] = {
-            field: tuple(word.replace(PROBE, name) for word in getattr(self, field))
-            for field in ("compile", "check", "modpost", "compile_mod", "link")
-        }
-        return dataclasses.replace(self, **put)
+
+def named(words: Argv, module: str, file: str = "") -> Argv:
+    """Return a command of a recipe with the names of a module, and of one of its files, put in."""
+    return tuple(word.replace(_MODULE, module).replace(_FILE, file or module) for word in words)
+
+
+def nameless(words: Argv) -> Argv:
+    """Return a command of a recipe without the words that hold a name."""
+    return tuple(word for word in words if _MODULE not in word and _FILE not in word)
 
 
 def recipe(kernel: KernelBuild, cache: Path, timeout: float) -> Recipe | None:
@@ -116,41 +144,57 @@ def _kept(kernel: KernelBuild, cache: Path, timeout: float, key: str) -> Recipe 
 
 
 def _probe(kernel: KernelBuild, timeout: float) -> Recipe | None:
-    source = ModuleSource.from_text(PROBE, _SOURCE)
-    made = kbuild(source, kernel, timeout=timeout, results=("*.cmd", "*.mod.c", COMMON))
+    files = {name: text.encode() for name, text in _PROBES.items()}
+    source = ModuleSource(_PROBE, files, (_PROBE, _PAIR))
+    results = ("*.cmd", "*.mod.c", COMMON)
+    made = kbuild(source, kernel, timeout=timeout, variables=("V=1",), results=results)
     try:
-        return _read(made.files) if made.exit_status == 0 else None
+        return _read(made) if made.exit_status == 0 else None
     except (KeyError, ValueError, UnicodeDecodeError):
         return None
 
 
-def _read(files: Mapping[str, bytes]) -> Recipe:
-    """Read the recipe off what the probe's build left.
+def _read(made: Made) -> Recipe:
+    """Read the recipe off what the probes' build left and said.
 
     Raises:
         KeyError, ValueError: it is not of the shape that is known here.
     """
-    compile_, *check = _commands(files, f".{PROBE}.o.cmd")
-    compile_mod, *rest = _commands(files, f".{PROBE}.mod.o.cmd")
-    link, *after = _commands(files, f".{PROBE}.ko.cmd")
-    if len(check) > 1 or rest or [argv for argv in after if argv != ("true",)]:
+    files = made.files
+    compile_, *check = _commands(files, f".{_PROBE}.o.cmd")
+    part, *check_part = _commands(files, f".{_PART}.o.cmd")
+    combine, *check_whole = _commands(files, f".{_PAIR}.o.cmd")
+    compile_mod, *rest = _commands(files, f".{_PROBE}.mod.o.cmd")
+    link, *after = _commands(files, f".{_PROBE}.ko.cmd")
+    if max(map(len, (check, check_part, check_whole))) > 1 or rest or [argv for argv in after if argv != ("true",)]:
         raise ValueError("more commands than are known")
     *_, modpost = _commands(files, ".Module.symvers.cmd", "|")
-    flags, begin = _flags(compile_)
-    flags_mod, begin_mod = _flags(compile_mod)
-    if begin_mod != begin:
+    flags, begin = _flags(_general(part))
+    flags_mod, begin_mod = _flags(_general(compile_mod))
+    if not begin_mod == begin == _flags(compile_)[1] or named(flags, _PROBE) != _flags(compile_)[0]:
         raise ValueError("two ways to begin")
-    includes = re.match(r"(?:[ \t]*#[^\n]*\n|\s*\n)*", files[f"{PROBE}.mod.c"].decode())
+    versions = _VERSIONS.search(made.output)
+    line = _SANDBOX_OWN.sub("", versions[1]) if versions else ""
+    includes = re.match(r"(?:[ \t]*#[^\n]*\n|\s*\n)*", files[f"{_PROBE}.mod.c"].decode())
     return Recipe(
         compile=flags,
         begin=begin,
-        check=check[0] if check else (),
+        check=_general(*check),
+        check_part=_general(*check_part),
+        versions=_general((line,))[0],
+        combine=_general(combine),
+        check_whole=_general(*check_whole),
         modpost=_from_file(modpost),
         compile_mod=flags_mod,
         begin_mod=includes[0] if includes else "",
-        link=link,
+        link=_general(link),
         common=files[COMMON] if any(word.endswith(COMMON) for word in link) else b"",
     )
+
+
+def _general(argv: Argv = ()) -> Argv:
+    """A command of a probe's with the places of its names marked."""
+    return tuple(word.replace(_PROBE, _MODULE).replace(_PAIR, _MODULE).replace(_PART, _FILE) for word in argv)
 
 
 def _commands(files: Mapping[str, bytes], name: str, between: str = ";") -> list[Argv]:
@@ -191,7 +235,7 @@ def _flags(argv: Argv) -> tuple[Argv, Argv]:
             begin.append(words.pop(0))
         elif not (word.startswith("-Wp,-M") or _SANDBOX_OWN.fullmatch(word)):
             flags.append(word)
-    if [word for word in flags if PROBE in word and not re.match(r"-D\w+=", word)]:
+    if [word for word in flags if (word,) != nameless((word,)) and not re.match(r"-D\w+=", word)]:
         raise ValueError("the name stands where it is not known")
     return tuple(flags), tuple(begin)
 

@@ -14,7 +14,7 @@ import kmodlab
 from kmodlab.build.build import build
 from kmodlab.build.kbuild import ENVIRONMENT, kbuild
 from kmodlab.build.kernel import KernelBuild
-from kmodlab.build.recipe import recipe
+from kmodlab.build.recipe import named, recipe
 from kmodlab.build.sandbox import WORK, Job, choose
 from kmodlab.build.source import ModuleSource
 from kmodlab.guest.session import Session
@@ -131,9 +131,15 @@ def _bare_gcc(source: ModuleSource, kernel: KernelBuild) -> None:
     chosen = kmodlab.settings()
     general = recipe(kernel, chosen.cache, chosen.build_timeout)
     assert general is not None
-    own = general.of(source.name)
-    begin = [word for path in own.begin for word in ("-include", path)]
-    argv = (*own.compile, *begin, "-c", "-o", f"{WORK}/{source.name}.o", f"{WORK}/{source.name}.c")
+    begin = [word for path in general.begin for word in ("-include", path)]
+    argv = (
+        *named(general.compile, source.name),
+        *begin,
+        "-c",
+        "-o",
+        f"{WORK}/{source.name}.o",
+        f"{WORK}/{source.name}.c",
+    )
     job = Job(
         title="gcc",
         argv=("env", "-C", str(kernel.headers), *argv),

@@ -12,9 +12,10 @@ import pytest
 import kmodlab
 from kmodlab.build.build import build
 from kmodlab.build.cache import Store
-from kmodlab.build.fast import fast, leading_block
+from kmodlab.build.fast import fast
 from kmodlab.build.kbuild import kbuild
 from kmodlab.build.kernel import KernelBuild
+from kmodlab.build.shape import leading_block
 from kmodlab.build.source import ModuleSource
 from kmodlab.config import Settings
 from kmodlab.errors import CompileError
@@ -23,7 +24,7 @@ from tests.build.likeness import facts, same
 
 pytestmark = pytest.mark.build
 
-ALWAYS = {"hello", "scribble", "sinknic"}
+ALWAYS = {"hello", "scribble", "sinknic", "quota"}
 FRAME = """\
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/module.h>
@@ -62,9 +63,7 @@ def framed(text: str, name: str = "framed") -> ModuleSource:
 def test_it_makes_what_kbuild_makes(kernel: KernelBuild, tmp_path: Path, name: str) -> None:
     source = ModuleSource.from_path(resource("lab_modules") / name)
     quick = fast(source, kernel, kmodlab.settings().cache, timeout=100)
-    if quick is None:
-        assert b"EXPORT_SYMBOL" in source.files[f"{name}.c"], "the only shape of these that is not for the quick way"
-        return
+    assert quick is not None
     reference = kbuild(source, kernel, timeout=100)
     assert (quick.exit_status, quick.diagnostics) == (0, reference.diagnostics)
     assert same(quick.files[f"{name}.ko"], reference.files[f"{name}.ko"], tmp_path / "object")
@@ -119,12 +118,12 @@ def test_the_name_in_a_message_is_the_module_s_own(kernel: KernelBuild, own: Set
 @pytest.mark.parametrize(
     "files",
     [
-        {"exp.c": FRAME % ("int e(void) { return 0; }\nEXPORT_SYMBOL_GPL(e);\n" + GOOD), "Kbuild": "obj-m := exp.o"},
+        {"exp.c": FRAME % GOOD, "Kbuild": "obj-m := exp.o also.o", "also.c": FRAME % GOOD},
         {"exp.c": FRAME % GOOD, "Kbuild": "obj-m := exp.o\nccflags-y := -DX=1"},
         {"exp.c": FRAME % GOOD, "Kbuild": "obj-m := exp.o\nexp-y := one.o two.o", "one.c": "", "two.c": ""},
         {"exp.c": GOOD, "Kbuild": "obj-m := exp.o"},
     ],
-    ids=["exports", "flags", "several", "no includes"],
+    ids=["two modules", "flags", "empty files", "no includes"],
 )
 def test_any_other_shape_is_left_to_kbuild(kernel: KernelBuild, tmp_path: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
