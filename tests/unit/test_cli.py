@@ -46,7 +46,7 @@ def test_json_is_one_object_even_for_a_wrong_command_line() -> None:
 
 
 def test_doctor_says_what_is_there(tmp_path: Path) -> None:
-    finished = kmodlab("doctor", "--json", KMODLAB_CACHE=str(tmp_path / "none"))
+    finished = kmodlab("doctor", "--json", KMODLAB_CACHE=str(tmp_path / "none"), KMODLAB_SHARED_CACHE="")
     content = json.loads(finished.stdout)
     assert set(content) == {"ok", "checks"}
     assert content["ok"] is False
