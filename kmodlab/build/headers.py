@@ -59,7 +59,7 @@ def precompiled(
     """
     own = names if "define" in block else None
     words = named(flags, *own) if own else nameless(flags)
-    text = "".join(f'#include "{path}"\n' for path in begin) + block
+    text = "".join(f'#include "{kernel.headers / path}"\n' for path in begin) + block
     facts = (_FORMAT, words, text, kernel.key, toolchain(kernel).version, *_places(kernel))
     key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
     store = _store(cache)

@@ -70,7 +70,7 @@ def toolchain(kernel: KernelBuild) -> Toolchain:
     Raises:
         HostSetupError: the headers, the compiler, make or the linker are not there.
     """
-    headers = kernel.root / kernel.headers.relative_to("/")
+    headers = kernel.headers_here
     if not (headers / "Makefile").is_file():
         raise HostSetupError(f"build for {kernel.release}: its headers are not there; ./lab setup fetches them")
     try:
@@ -150,6 +150,6 @@ def _makefile(kernel: KernelBuild) -> tuple[str, ...]:
     """
     if not choose().in_place:
         return ()
-    text = (kernel.root / kernel.headers.relative_to("/") / "Makefile").read_text()
+    text = (kernel.headers_here / "Makefile").read_text()
     found = re.fullmatch(r"include (/usr/src/\S+)\n*", text)
     return ("-f", found[1]) if found else ()

@@ -19,6 +19,7 @@ class KernelBuild:
         version: the version of the Debian package, or of the folder it came from.
         root: the folder in which its packages lie unpacked, laid out as in ``/``.
         source: where it comes from, in words: ``Debian bookworm``.
+        tree: the folder in which its user has built it, which holds the headers then.
     """
 
     release: str
@@ -26,6 +27,7 @@ class KernelBuild:
     version: str
     root: Path
     source: str
+    tree: Path | None = None
 
     @property
     def key(self) -> str:
@@ -50,11 +52,21 @@ class KernelBuild:
     @property
     def headers(self) -> Path:
         """The build folder that kbuild's ``make -C`` wants, as an absolute path *inside the compile sandbox*."""
-        return Path("/usr/src") / f"linux-headers-{self.release}"
+        return Path("/linux") if self.tree else Path("/usr/src") / f"linux-headers-{self.release}"
+
+    @property
+    def headers_here(self) -> Path:
+        """The same folder on the host."""
+        return self.tree or self.root / self.headers.relative_to("/")
 
     @property
     def header_binds(self) -> tuple[tuple[Path, Path], ...]:
         """Pairs (on the host, in the sandbox) that make the headers' absolute paths true there."""
+        if self.tree:
+            # Of a build with O= the Makefile names the sources by their own path, and so do links in the folder.
+            sources = (self.tree / "source").resolve()
+            beside = ((sources, sources),) if (self.tree / "source").is_symlink() and sources.is_dir() else ()
+            return ((self.tree, self.headers), *beside)
         return (
             (self.root / "usr" / "src", Path("/usr/src")),
             *(

@@ -260,7 +260,7 @@ def _trees(kernel: KernelBuild) -> list[Path]:
         HostSetupError: they are not there.
     """
     top = kernel.root / "usr" / "src"
-    trees = [top / kernel.headers.name, *sorted(top.glob("linux-headers-*-common"))]
+    trees = [kernel.headers_here, *sorted(top.glob("linux-headers-*-common"))]
     if not (trees[0] / "include" / "generated" / "autoconf.h").is_file():
         raise HostSetupError(f"read the headers of {kernel.release}: {trees[0]} is not there; run ./lab setup")
     return trees

@@ -34,7 +34,8 @@ def command(
     """List the kernels that this machine's apt sources offer, and which are ready.
 
     One for another architecture is emulated, and its modules are built by a cross compiler.
-    Any of them is a --kernel of try, check, build and shell, and Machine(kernel="RELEASE") in Python.
+    Any of them is a --kernel of try, check, build and shell, and Machine(kernel="RELEASE") in Python. So is the path
+    of a folder in which a kernel was built.
     """
     from kmodlab.host.offers import newest, offers
     from kmodlab.records.table import Rows

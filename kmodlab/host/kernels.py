@@ -23,7 +23,7 @@ from kmodlab.build import architecture
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, UsageError
-from kmodlab.host import apt, vmlinux
+from kmodlab.host import apt, local, vmlinux
 from kmodlab.host.deb import Deb, discard, unpack
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
@@ -98,15 +98,20 @@ def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = N
     """Return a kernel, fetching it and making it ready if it is not there (85 to 130 MB, half a minute of work).
 
     Args:
-        release: as ``uname -r`` prints it, or None for Debian's stock kernel of this machine's own release.
+        release: as ``uname -r`` prints it, or the path of a folder in which one was built; None for Debian's stock
+            kernel of this machine's own release.
         archive: where to fetch it from; the machine's own sources if None.
 
     Raises:
-        UsageError: `release` cannot be the name of a kernel.
+        UsageError: `release` cannot be the name of a kernel, or there is none in that folder.
         HostSetupError: no network, no such kernel, no room on the disk, a tool is missing.
     """
+    if release is not None and local.is_folder(release):
+        return local.adopt(release)
     if release is not None and not _RELEASE.match(release):
-        raise UsageError(f"use kernel {release!r}: not a kernel's release; they look like 6.1.0-56-amd64")
+        raise UsageError(
+            f"use kernel {release!r}: not a kernel's release; they look like 6.1.0-56-amd64, and a folder has a / in it"
+        )
     kernel = _default() if release is None else _by_release(release)
     if kernel:
         return kernel
@@ -324,9 +329,7 @@ def _make_ready(kernel: KernelBuild) -> None:
     _settle_modules(kernel.root)
     packed = kernel.root / "boot" / f"vmlinuz-{kernel.release}"
     kernel.image.write_bytes(vmlinux.extract(packed.read_bytes()))
-    finished = process.run([process.which("depmod") or "depmod", "-b", kernel.root, kernel.release], timeout=300)
-    if finished.exit_status != 0 or not (kernel.modules / "modules.dep").exists():
-        raise HostSetupError(f"index the modules of {kernel.release}: {finished.text.strip() or 'failed'}; try again")
+    local.index_modules(kernel.root, kernel.release)
 
 
 def _settle_modules(root: Path) -> None:

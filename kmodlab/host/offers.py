@@ -13,7 +13,7 @@ from typing import Literal
 
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
-from kmodlab.host import apt, kernels
+from kmodlab.host import apt, kernels, local
 from kmodlab.host.state import machine_release
 from kmodlab.progress import say
 from kmodlab.records.table import Rows
@@ -70,7 +70,8 @@ def offers(more: Sequence[More] = (), arch: str = "") -> Rows[Offer]:
     ready = {kernel.release: (kernel.arch, kernel.source) for kernel in kernels.find_kernels()}
     with contextlib.suppress(HostSetupError):
         default = kernels.default_kernel().release
-    rows = (Offer(name, *place, name in ready, name == default) for name, place in (ready | found).items())
+    rows = [Offer(name, *place, name in ready, name == default) for name, place in (ready | found).items()]
+    rows += [Offer(kernel.release, kernel.arch, kernel.source, True, False) for kernel in local.adopted()]
     return Rows(sorted(rows, key=lambda one: _order(one.release), reverse=True), caption="Kernels")
 
 
