@@ -26,7 +26,8 @@ _LIMIT_SIGNS = tuple(
         (_KILLED + r"CPU time limit exceeded", "cpu"),
         (r"^[^|]*: Cannot allocate memory$|^\S+: out of memory allocating \d|: failed to map segment from", "memory"),
         (
-            r"^\S*(?:bash|sh|make|gcc\S*|environment): .*Resource temporarily unavailable$|^\S*sh: \d+: Cannot fork$",
+            r"^\S*(?:bash|sh|make(?:\[\d+\])?|gcc\S*|environment): .*Resource temporarily unavailable$"
+            r"|^\S*sh: \d+: Cannot fork$",
             "processes",
         ),
     )
