@@ -17,6 +17,7 @@ import grading
 import lessons
 import machines
 import panel
+import peers
 from measure import Row, machine
 from table import WHAT, table
 
@@ -40,6 +41,7 @@ MAKERS: dict[str, Callable[[], Iterator[Row]]] = {
     "learners_30_p95": crowd.learners,
     "grading": grading.grading,
     "import": commands.import_time,
+    "one_command": peers.one_command,
     "panel": panel.panel,
     "notebook_overhead": lessons.notebook_overhead,
     "tour_again": commands.tour_again,

@@ -87,7 +87,7 @@ def _flood(lab: JupyterLab) -> Row:
     seconds, longest = time.monotonic() - start, float(page.evaluate("() => window.longest"))
     held = page.locator(".kmodlab-panel .lines > *").count()
     note = f"longest frame; {LINES} lines in {seconds:.0f} s, {held} held"
-    return row("panel_flood", "ms", 250, [longest], peer="at rest", peer_values=[at_rest], note=note)
+    return row("panel_flood", "ms", 250, [longest], peer="that at rest", peer_values=[at_rest], note=note)
 
 
 def _descendants(pid: int) -> Iterator[int]:

@@ -39,9 +39,15 @@ def _line(what: str, row: Row) -> str:
     value = f"{_digits(row.value)} {_UNITS.get(row.unit, row.unit)}"
     beside = ""
     if row.peer_value and row.ratio:
-        times = f"1/{1 / row.ratio:.0f}" if row.ratio < 0.4 else f"{row.ratio:.2f}"
-        beside = f"{times} of {row.peer} ({_digits(row.peer_value)} {row.unit})"
+        beside = f"{_times(row.ratio)} {row.peer} ({_digits(row.peer_value)} {row.unit})"
     return f"| {what} | {value} | {beside} |"
+
+
+def _times(ratio: float) -> str:
+    """A ratio in words that go before the peer's name."""
+    if ratio < 0.4:
+        return f"1/{1 / ratio:.0f} of"
+    return f"{_digits(ratio)} times" if ratio >= 1.05 else f"{_digits(ratio)} of"
 
 
 def _digits(value: float) -> str:
