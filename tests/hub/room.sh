@@ -10,7 +10,7 @@ mkdir -p /srv/kmodlab /srv/checkout /srv/etc/upper /srv/etc/work /srv/hub
 chmod 700 /srv/hub
 mount --bind "$cache" /srv/kmodlab
 mount --bind -o remount,ro /srv/kmodlab /srv/kmodlab
-[ -z "$open" ] || mount -t tmpfs -o mode=1777 open /srv/kmodlab/grades
+[ -z "$open" ] || mount -t tmpfs -o mode=1777 open /srv/kmodlab/apt  # not a part that is shared
 mount --bind "$top" /srv/checkout
 mount -t overlay -o "lowerdir=/etc,upperdir=/srv/etc/upper,workdir=/srv/etc/work" overlay /etc
 for own in /home /run; do mount -t tmpfs -o mode=755 own "$own"; done
