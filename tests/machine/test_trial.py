@@ -262,27 +262,28 @@ def test_check_finds_what_try_does_not(frozen: KernelBuild) -> None:
     assert "is built without CONFIG_FAULT_INJECTION" in dict(checked.not_run)["fault-injection"]
 
 
-def source_package(folder: Path, script: str) -> Path:
-    """A kernel's root folder with a source package whose checkpatch.pl is this script."""
-    archive = folder / "usr/src/linux-source-6.1.tar.xz"
+def source_package(kernel: KernelBuild, folder: Path, script: str) -> KernelBuild:
+    """The kernel with a source package of its own series, whose checkpatch.pl is this script."""
+    series = ".".join(kernel.release.split(".")[:2])
+    archive = folder / f"usr/src/linux-source-{series}.tar.xz"
     archive.parent.mkdir(parents=True)
     content = script.encode()
-    member = tarfile.TarInfo("linux-source-6.1/scripts/checkpatch.pl")
+    member = tarfile.TarInfo(f"linux-source-{series}/scripts/checkpatch.pl")
     member.size = len(content)
     with tarfile.open(archive, "w:xz") as tar:
         tar.addfile(member, io.BytesIO(content))
-    return folder
+    return dataclasses.replace(kernel, root=folder)
 
 
 def test_the_style_checker_of_an_archive_that_does_not_work_passes_nothing(kernel: KernelBuild, tmp_path: Path) -> None:
     code = kmodlab.ModuleSource.from_text("demo", "int x;\n")
-    broken = dataclasses.replace(kernel, root=source_package(tmp_path / "a", "die 'no such module';\n"))
+    broken = source_package(kernel, tmp_path / "a", "die 'no such module';\n")
     with pytest.raises(HostSetupError, match="no such module .*apt-get install perl"):
         checkpatch(code, broken)
     strict = 'print "module/demo.c:1: CHECK: say more\\n"; exit 1;\n'
-    (said,) = checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "b", strict)))
+    (said,) = checkpatch(code, source_package(kernel, tmp_path / "b", strict))
     assert (said.file, said.line, said.message) == ("demo.c", 1, "check: say more")
-    assert checkpatch(code, dataclasses.replace(kernel, root=source_package(tmp_path / "c", "exit 0;\n"))) == []
+    assert checkpatch(code, source_package(kernel, tmp_path / "c", "exit 0;\n")) == []
 
 
 def test_the_kernels_own_style_checker(kernel: KernelBuild) -> None:
