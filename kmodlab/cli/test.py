@@ -80,4 +80,5 @@ def _side_by_side(arguments: Sequence[str]) -> list[str]:
 def _from_top(word: str) -> str:
     """Make a path absolute, since the tests run in the folder that holds them."""
     path = Path(word.partition("::")[0])
-    return str(path.absolute()) + word[len(str(path)) :] if not word.startswith("-") and path.exists() else word
+    meant = word and not word.startswith("-") and path.exists()
+    return str(path.absolute()) + word[len(str(path)) :] if meant else word
