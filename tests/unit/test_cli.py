@@ -115,6 +115,7 @@ def test_paths_of_tests_are_those_the_user_meant(tmp_path: Path, monkeypatch: py
     assert _from_top("test_x.py::test_y") == f"{tmp_path}/test_x.py::test_y"
     assert _from_top("-k") == "-k"
     assert _from_top("not there") == "not there"
+    assert _from_top("") == ""
 
 
 def test_stages_are_skipped_made_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
