@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
+from typing import ClassVar
 
 from kmodlab import process
 from kmodlab.build.sandbox import WORK, Job, Limits, Outcome
@@ -70,25 +71,15 @@ class Bubblewrap:
 
     namespace: bool
 
+    # What `Sandbox` asks of each.
+    lacks: ClassVar[str] = ""
+    shut: ClassVar[bool] = True
+    in_place: ClassVar[bool] = False
+
     @property
     def name(self) -> str:
         """``bubblewrap``, and how it is used here."""
         return f"bubblewrap ({'user namespace' if self.namespace else 'user id of its own'})"
-
-    @property
-    def lacks(self) -> str:
-        """See `Sandbox.lacks`."""
-        return ""
-
-    @property
-    def shut(self) -> bool:
-        """See `Sandbox.shut`."""
-        return True
-
-    @property
-    def in_place(self) -> bool:
-        """See `Sandbox.in_place`."""
-        return False
 
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
         """See `Sandbox.run`."""

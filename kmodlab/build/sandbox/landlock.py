@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
+from typing import ClassVar
 
 from kmodlab.build.sandbox import Job, Limits, Outcome
 from kmodlab.build.sandbox.common import ForbiddenError, host_folders
@@ -34,25 +35,17 @@ class Landlock:
 
     version: int
 
+    # What `Sandbox` asks of each.
+    lacks: ClassVar[str] = (
+        "without namespaces a build can see whether a file of a known name exists, its size and its times"
+    )
+    shut: ClassVar[bool] = True
+    in_place: ClassVar[bool] = True
+
     @property
     def name(self) -> str:
         """``Landlock``, and its version here."""
         return f"Landlock (version {self.version}, seccomp)"
-
-    @property
-    def lacks(self) -> str:
-        """See `Sandbox.lacks`."""
-        return "without namespaces a build can see whether a file of a known name exists, its size and its times"
-
-    @property
-    def shut(self) -> bool:
-        """See `Sandbox.shut`."""
-        return True
-
-    @property
-    def in_place(self) -> bool:
-        """See `Sandbox.in_place`."""
-        return True
 
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
         """See `Sandbox.run`."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache as once
+from typing import ClassVar
 
 from kmodlab.build.sandbox import Job, Limits, Outcome
 from kmodlab.build.sandbox.inplace import run_in_place
@@ -29,25 +30,13 @@ class Open:
 
     own_user: bool
 
-    @property
-    def name(self) -> str:
-        """``none``, in words."""
-        return "none: builds run with limits only"
-
-    @property
-    def lacks(self) -> str:
-        """See `Sandbox.lacks`."""
-        return "a Makefile, and what the compiler is told to include, reaches your files and your network as you do"
-
-    @property
-    def shut(self) -> bool:
-        """See `Sandbox.shut`."""
-        return False
-
-    @property
-    def in_place(self) -> bool:
-        """See `Sandbox.in_place`."""
-        return True
+    # What `Sandbox` asks of each.
+    name: ClassVar[str] = "none: builds run with limits only"
+    lacks: ClassVar[str] = (
+        "a Makefile, and what the compiler is told to include, reaches your files and your network as you do"
+    )
+    shut: ClassVar[bool] = False
+    in_place: ClassVar[bool] = True
 
     def run(self, job: Job, watch: Callable[[bytes], object] | None = None) -> Outcome:
         """See `Sandbox.run`."""
