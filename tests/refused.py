@@ -14,29 +14,37 @@ import errno
 import os
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 _NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 38, 22, 2
 _LOAD, _EQUAL, _ANY_BIT, _END = 0x20, 0x15, 0x45, 0x06  # BPF: a word of the call, two comparisons, the verdict
-_ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+_ALLOW, REFUSE = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
 _NEW_NAMESPACES = 0x7E020000
 # By machine: seccomp's word for it, and the numbers of clone, unshare and setns. Later calls have one number on all.
 _CALLS = {"x86_64": (0xC000003E, 56, 272, 308), "aarch64": (0xC00000B7, 220, 97, 268)}
-_CLONE3, _LANDLOCK = 435, (444, 445, 446)
+CLONE3, _LANDLOCK = 435, (444, 445, 446)
 
 
-def _filter(landlock: bool) -> Iterator[tuple[int, int, int, int]]:
+def compiled(refused: Mapping[int, int], foreign: int = _ALLOW) -> bytes:
+    """Return a seccomp program that refuses system calls, and to make name spaces by clone and unshare.
+
+    Args:
+        refused: the error that each gives, by the number that the call has on this machine.
+        foreign: what becomes of the calls of a program for another machine.
+    """
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in _instructions(refused, foreign))
+
+
+def _instructions(refused: Mapping[int, int], foreign: int) -> Iterator[tuple[int, int, int, int]]:
     """The instructions: code, jumps if true and if false, value."""
-    machine, clone, unshare, setns = _CALLS[os.uname().machine]
-    yield from ((_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, machine), (_END, 0, 0, _ALLOW), (_LOAD, 0, 0, _NUMBER))
-    refused = {_CLONE3: errno.ENOSYS, setns: errno.EPERM}
-    refused |= dict.fromkeys(_LANDLOCK, errno.EPERM) if landlock else {}
+    machine, clone, unshare, _ = _CALLS[os.uname().machine]
+    yield from ((_LOAD, 0, 0, _ARCHITECTURE), (_EQUAL, 1, 0, machine), (_END, 0, 0, foreign), (_LOAD, 0, 0, _NUMBER))
     for number, error in refused.items():
-        yield from ((_EQUAL, 0, 1, number), (_END, 0, 0, _REFUSE | error))
+        yield from ((_EQUAL, 0, 1, number), (_END, 0, 0, REFUSE | error))
     for number in (clone, unshare):
         yield from ((_EQUAL, 0, 4, number), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 0, 1, _NEW_NAMESPACES))
-        yield from ((_END, 0, 0, _REFUSE | errno.EPERM), (_END, 0, 0, _ALLOW))
+        yield from ((_END, 0, 0, REFUSE | errno.EPERM), (_END, 0, 0, _ALLOW))
     yield (_END, 0, 0, _ALLOW)
 
 
@@ -49,7 +57,10 @@ def refuse(landlock: bool) -> None:
     Raises:
         OSError: the kernel has no seccomp.
     """
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in _filter(landlock))
+    setns = _CALLS[os.uname().machine][3]
+    code = compiled(
+        {CLONE3: errno.ENOSYS, setns: errno.EPERM} | (dict.fromkeys(_LANDLOCK, errno.EPERM) if landlock else {})
+    )
     buffer = ctypes.create_string_buffer(code)
     program = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(buffer)))
     libc = ctypes.CDLL(None, use_errno=True)

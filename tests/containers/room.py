@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
-import struct
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kmodlab.errors import HostSetupError
 from tests.containers.dockerfile import TOP, Stage, Step, kept
-from tests.parts import program
+from tests.parts import needs, program
+from tests.refused import CLONE3, REFUSE, compiled
 
 __all__ = ["Room", "bare", "built"]
 
@@ -36,24 +38,16 @@ _REFUSED = (
     *(237, 238, 239, 312, 303, 438, 440),  # those of NUMA, kcmp name_to_handle_at pidfd_getfd process_madvise
     *(425, 426, 427, 103, 179, 172, 173),  # io_uring_setup _enter _register syslog quotactl iopl ioperm
 )
-_UNKNOWN = 435  # clone3, so that the C library takes clone, whose flags can be seen
-_CLONE, _NEW_NAMESPACES = 56, 0x7E020000
-_EPERM, _ENOSYS = 1, 38
 
 
 def _filter() -> bytes:
     """A program for seccomp that refuses what Docker's own profile does to a process without CAP_SYS_ADMIN.
 
     It names what is refused, where Docker's names what is allowed; the difference are calls that nothing here makes.
+    clone3 is unknown there, so that the C library takes clone, whose flags can be seen.
     """
-    load, equal, anyof, give = 0x20, 0x15, 0x45, 0x06
-    allow, refuse = 0x7FFF0000, 0x00050000
-    code = [(load, 0, 0, 4), (equal, 1, 0, 0xC000003E), (give, 0, 0, refuse | _EPERM), (load, 0, 0, 0)]
-    for number in (*_REFUSED, _UNKNOWN):
-        code += [(equal, 0, 1, number), (give, 0, 0, refuse | (_ENOSYS if number == _UNKNOWN else _EPERM))]
-    code += [(equal, 0, 3, _CLONE), (load, 0, 0, 16), (anyof, 0, 1, _NEW_NAMESPACES), (give, 0, 0, refuse | _EPERM)]
-    code += [(give, 0, 0, allow)]
-    return b"".join(struct.pack("=HBBI", *one) for one in code)
+    refused = dict.fromkeys(_REFUSED, errno.EPERM) | {CLONE3: errno.ENOSYS}
+    return compiled(refused, foreign=REFUSE | errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +149,14 @@ def bare(image: str, root: Path) -> Room:
         ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
         capture_output=True, text=True, check=True,
     ).stdout.split()  # fmt: skip
-    (mirror,) = sorted({site for site in offered if site.rstrip("/").endswith("/debian")})[:1] or [""]
+    mirror = min((site.rstrip("/") for site in offered if site.rstrip("/").endswith("/debian")), default="")
+    with needs("tools"):
+        if not mirror:
+            raise HostSetupError("make a bare Debian: apt's sources name no mirror of Debian; add one")
     suite = _SUITES[image]
-    argv = [program("tools", "debootstrap"), "--variant=minbase", "--include=ca-certificates", suite, str(root)]
-    done = subprocess.run([*argv, *([mirror] if mirror else [])], capture_output=True, text=True, check=False)
+    argv = [program("tools", "debootstrap"), "--variant=minbase", "--include=ca-certificates", suite, str(root), mirror]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    mirror = mirror.rstrip("/") or "http://deb.debian.org/debian"
     sources = [(mirror, suite), (mirror, f"{suite}-updates"), (f"{mirror}-security", f"{suite}-security")]
     (root / "etc/apt/sources.list").write_text("".join(f"deb {site} {name} main\n" for site, name in sources))
     for place in (*map(Path, _SETTINGS), *Path("/etc/apt/apt.conf.d").glob("99*")):
