@@ -20,7 +20,7 @@ from kmodlab.resources import checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.checkout, pytest.mark.notebook, pytest.mark.machine]
 
-_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "out", "bare-out", "dist", "build-*")
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "out", "dist", "build-*")
 
 
 def clean_environment() -> dict[str, str]:
