@@ -2,7 +2,7 @@
 """Two users of a JupyterHub, each with a machine of their own, and neither sees the other's: tried from inside.
 
 Run by ``.ci/hub`` as root, which has the hub started: ``two_users.py URL USER USER USER``, with the hub's token in
-``HUB_TOKEN``; the third user's server is to be started on port 50000. Prints a line for each check and what each user
+``HUB_TOKEN``; the third user's server is to be started on port 20000. Prints a line for each check and what each user
 costs; ends with status 0 if all holds, 4 if not.
 """
 
@@ -68,7 +68,7 @@ class Squatter(http.server.BaseHTTPRequestHandler):
         self.wfile.write(b"squatted")
     def log_message(self, *words):
         pass
-squat = http.server.ThreadingHTTPServer(("127.0.0.1", 50000), Squatter)
+squat = http.server.ThreadingHTTPServer(("127.0.0.1", 20000), Squatter)
 if os.environ.get("JUPYTERHUB_SSL_CERTFILE"):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(os.environ["JUPYTERHUB_SSL_CERTFILE"], os.environ["JUPYTERHUB_SSL_KEYFILE"])
