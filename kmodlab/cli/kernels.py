@@ -8,7 +8,7 @@ import dataclasses
 import click
 
 from kmodlab.cli.output import Output
-from kmodlab.host.kernels import ARCHITECTURES
+from kmodlab.host.kernel_packages import ARCHITECTURES
 from kmodlab.host.offers import More
 
 __all__ = ["command"]

@@ -27,7 +27,7 @@ def command(folder: Path | None, newest: bool, check: bool) -> int:
     from kmodlab.course import lock
     from kmodlab.course.exercise import course_folder
     from kmodlab.errors import UsageError
-    from kmodlab.host import kernels
+    from kmodlab.host import kernel_packages, kernels
 
     place = folder or course_folder().parent
     if check:
@@ -38,7 +38,7 @@ def command(folder: Path | None, newest: bool, check: bool) -> int:
         click.echo(words or f"{found}: all as locked")
         return 1 if words else 0
     if newest:
-        offered = kernels.resolve_kernel()
+        offered = kernel_packages.resolve_kernel()
         kernels.take_kernel(offered.release, offered.version)
     need_stages()
     path = lock.write_lock(place)

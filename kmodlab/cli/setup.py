@@ -78,16 +78,16 @@ def _lock(given: Path | None) -> Path | None:
 def _export(target: Path, lock: Path | None) -> int:
     """Fetch all that a set-up of a bare machine would, pack it, and return the size in bytes."""
     from kmodlab.course.lock import read_lock
-    from kmodlab.host import apt, bootstrap, kernels, packages, packing
+    from kmodlab.host import apt, bootstrap, kernel_packages, packages, packing
     from kmodlab.host.deb import discard
     from kmodlab.machine.image import guest_packages
 
     names = [package.name for package in packages.HOST_PACKAGES]
     debs = {deb.filename: deb for deb in apt.resolve([*names, "python3-pip-whl"], with_dependencies=True)}
-    debs |= {deb.filename: deb for deb in (*guest_packages(), *kernels.default_packages())}
+    debs |= {deb.filename: deb for deb in (*guest_packages(), *kernel_packages.default_packages())}
     if lock:
         held = read_lock(lock)
-        debs |= {deb.filename: deb for deb in kernels.resolve_kernel(held.release, version=held.version).debs}
+        debs |= {deb.filename: deb for deb in kernel_packages.resolve_kernel(held.release, version=held.version).debs}
     files = apt.download(list(debs.values()))
     with tempfile.TemporaryDirectory(dir=settings().cache, prefix=".new-wheels-") as place:
         wheels = bootstrap.download_wheels(Path(place), settings().cache)

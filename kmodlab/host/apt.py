@@ -22,7 +22,16 @@ from kmodlab.host.ledger import count_fetched, fetched_line
 from kmodlab.host.state import disk_full, locked, need_room
 from kmodlab.progress import size_text, step
 
-__all__ = ["PrivateApt", "StaleLists", "download", "own_architecture", "percent_watcher", "private_apt", "resolve"]
+__all__ = [
+    "NoSuchPackage",
+    "PrivateApt",
+    "StaleLists",
+    "download",
+    "own_architecture",
+    "percent_watcher",
+    "private_apt",
+    "resolve",
+]
 
 _STALE = 24 * 3600.0  # seconds after which the package lists are fetched anew
 _DOWNLOAD_LIMIT = 4 * 3600.0  # seconds; a slow line is no error, a hanging one is apt's to notice
@@ -69,6 +78,10 @@ _CAUSES = {
 
 class StaleLists(HostSetupError):
     """The package lists name a file that the archive does not have any more."""
+
+
+class NoSuchPackage(HostSetupError):
+    """The archive has no package of that name."""
 
 
 class _NoRoom(HostSetupError):
@@ -287,7 +300,7 @@ def _error(text: str, folder: Path) -> HostSetupError:
         "unknown": "add the release's main section to /etc/apt/sources.list",
     }.get(cause, "apt-get update shows whether the machine's sources work")
     verb = {"network": "reach Debian's archive", "unknown": "find a package"}.get(cause, "fetch packages")
-    kind = StaleLists if cause == "stale" else HostSetupError
+    kind = {"stale": StaleLists, "unknown": NoSuchPackage}.get(cause, HostSetupError)
     return kind(f"{verb}: {words.rstrip('.')}; {advice}")
 
 

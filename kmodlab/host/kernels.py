@@ -14,65 +14,37 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kmodlab import process
-from kmodlab.build import architecture
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, UsageError
 from kmodlab.host import apt, local, vmlinux
-from kmodlab.host.deb import Deb, discard, unpack
+from kmodlab.host.deb import discard, unpack
+from kmodlab.host.kernel_packages import ARCHITECTURES, KernelPackages, archive_for, resolve_kernel
 from kmodlab.host.state import disk_full, locked, machine_release, need_room
 from kmodlab.progress import step
 from kmodlab.shared import pass_over, shared
 
 __all__ = [
-    "ARCHITECTURES",
-    "KernelPackages",
     "default_kernel",
-    "default_packages",
-    "default_release",
     "ensure_kernel",
     "find_kernel",
     "find_kernels",
-    "resolve_kernel",
     "take_kernel",
 ]
-
-ARCHITECTURES = {one.debian: one.name for one in architecture.ARCHITECTURES}
-"""Debian's word for an architecture to the kernel's; what stands here is what kmodlab can boot."""
 
 _TOOLS = {"depmod": "kmod", "zstd": "zstd"}
 """The programs that make a kernel ready, and their packages."""
 
 _RELEASE = re.compile(r"[0-9][A-Za-z0-9.+~-]*\Z")
 _ROOM = 1_000_000_000  # bytes that the largest stock kernel takes while it is made
-_UNWANTED = ("usr/share", "etc", "boot/System.map-{release}")
+_UNWANTED = ("usr/share", "etc", "boot/System.map-{release}", "lib/modules/{release}/System.map")
+_BOOT = ("vmlinuz", "config")
 _FORM = 1  # raise it when what lies in a kernel's folder changes
 _DEFAULT = "default.json"  # names the folder of the kernel that is used where none is named
-
-
-@dataclass(frozen=True, slots=True)
-class KernelPackages:
-    """What to fetch for one kernel.
-
-    Attributes:
-        release: what ``uname -r`` will print.
-        version: the version of its packages.
-        debs: image, headers for its flavour, headers for all flavours, kbuild's tools.
-    """
-
-    release: str
-    version: str
-    debs: tuple[Deb, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes to download."""
-        return sum(deb.size for deb in self.debs)
 
 
 def default_kernel() -> KernelBuild:
@@ -118,7 +90,7 @@ def ensure_kernel(release: str | None = None, archive: apt.PrivateApt | None = N
     with locked(_folder() / "lock", "setting up a kernel"):
         kernel = _default() if release is None else _by_release(release)
         if kernel is None:
-            kernel = _fetch(release, archive or _archive(release))
+            kernel = _fetch(release, archive or archive_for(release))
         if release is None:
             _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name})
     return kernel
@@ -139,7 +111,7 @@ def take_kernel(release: str, version: str, archive: apt.PrivateApt | None = Non
     if not _RELEASE.match(release) or not _RELEASE.match(version):
         raise UsageError(f"use kernel {release!r} ({version!r}): not a kernel's release and version")
     with locked(_folder() / "lock", "setting up a kernel"):
-        kernel = find_kernel(release, version) or _fetch(release, archive or _archive(release), version)
+        kernel = find_kernel(release, version) or _fetch(release, archive or archive_for(release), version)
         _write_json(_folder() / _DEFAULT, {"folder": kernel.root.parent.name, "pinned": True})
     return kernel
 
@@ -158,81 +130,6 @@ def _fetch(release: str | None, archive: apt.PrivateApt, version: str = "") -> K
         except apt.StaleLists:
             kernel = _make(resolve_kernel(release, archive, version), archive)
     return kernel
-
-
-def default_release(archive: apt.PrivateApt) -> str:
-    """Return the release of an archive's stock kernel, for its architecture or, if it has none, for this machine's.
-
-    Raises:
-        HostSetupError: it has none, or this machine's architecture is not supported.
-    """
-    image = f"linux-image-{archive.architecture or _machine_architecture()}"
-    return _one(_needs(archive, image), r"linux-image-(\d.*)", image)
-
-
-def resolve_kernel(
-    release: str | None = None, archive: apt.PrivateApt | None = None, version: str = ""
-) -> KernelPackages:
-    """Return what to fetch for a kernel, from the package lists (of the machine's own sources if none are named).
-
-    Args:
-        release: as ``uname -r`` prints it; the stock kernel's if None.
-        archive: whose lists; the machine's own if None.
-        version: of its packages, if not just the newest will do.
-
-    Raises:
-        HostSetupError: the archive has no such kernel, or its architecture is not supported.
-    """
-    archive = archive or _archive(release)
-    if release is None:
-        release = default_release(archive)
-    headers = f"linux-headers-{release}"
-    needs = _needs(archive, headers)
-    common = _one(needs, r"(linux-headers-\S+-common)", headers)
-    kbuild = _one(needs, r"(linux-kbuild-[^\s:]+)\S*", headers)
-    if archive.architecture:
-        kbuild += f":{apt.own_architecture()}"  # programs that run here, whatever they build for
-    exactly = f"={version}" if version else ""
-    names = (f"linux-image-{release}", headers, common, kbuild)
-    debs = archive.resolve([f"{name}{exactly}" for name in names])
-    return KernelPackages(release, debs[0].version, debs)
-
-
-def default_packages() -> tuple[Deb, ...]:
-    """Return what to fetch for the default kernel, with the empty package by whose name it is found.
-
-    Raises:
-        HostSetupError: as for `resolve_kernel`.
-    """
-    return (*resolve_kernel().debs, *apt.resolve([f"linux-image-{_machine_architecture()}"]))
-
-
-def _machine_architecture() -> str:
-    """Debian's word for this machine's architecture (``dpkg --print-architecture``)."""
-    name = apt.own_architecture()
-    if name not in ARCHITECTURES:
-        raise HostSetupError(f"choose a kernel: none for {name} yet; use a machine with {', '.join(ARCHITECTURES)}")
-    return name
-
-
-def _archive(release: str | None) -> apt.PrivateApt:
-    """The machine's own sources, for the architecture that a release names."""
-    named = architecture.of_debian(release or "")
-    return apt.private_apt(named.debian if named else "")
-
-
-def _needs(archive: apt.PrivateApt, package: str) -> list[str]:
-    """The names of the packages that one depends on, alternatives left out."""
-    stanzas = [stanza for stanza in archive.show([package]) if stanza.get("Package") == package]
-    depends = stanzas[0].get("Depends", "") if stanzas else ""
-    return [word.split()[0] for word in depends.split(",") if word.strip()]
-
-
-def _one(needs: list[str], pattern: str, package: str) -> str:
-    found = [match[1] for match in (re.fullmatch(pattern, name) for name in needs) if match]
-    if not found:
-        raise HostSetupError(f"find a kernel: {package} leads to none; is this machine's apt that of a Debian release?")
-    return found[0]
 
 
 def _folder() -> Path:
@@ -320,13 +217,14 @@ def _make(packages: KernelPackages, archive: apt.PrivateApt) -> KernelBuild:
 
 
 def _make_ready(kernel: KernelBuild) -> None:
+    _settle_modules(kernel.root)
+    _settle_boot(kernel)
     for name in _UNWANTED:
         path = kernel.root / name.format(release=kernel.release)
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    _settle_modules(kernel.root)
     packed = kernel.root / "boot" / f"vmlinuz-{kernel.release}"
     kernel.image.write_bytes(vmlinux.extract(packed.read_bytes()))
     local.index_modules(kernel.root, kernel.release)
@@ -341,6 +239,16 @@ def _settle_modules(root: Path) -> None:
     if not new.exists():
         new.parent.mkdir(parents=True, exist_ok=True)
         new.symlink_to("../../lib/modules")
+
+
+def _settle_boot(kernel: KernelBuild) -> None:
+    """Let the kernel and its configuration lie in ``boot``: since Linux 7 they come beside the modules."""
+    boot = kernel.root / "boot"
+    boot.mkdir(exist_ok=True)
+    for name in _BOOT:
+        beside = kernel.modules / name
+        if beside.exists():
+            beside.rename(boot / f"{name}-{kernel.release}")
 
 
 def _write_manifest(kernel: KernelBuild) -> None:

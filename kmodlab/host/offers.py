@@ -13,7 +13,7 @@ from typing import Literal
 
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError
-from kmodlab.host import apt, kernels, local
+from kmodlab.host import apt, kernel_packages, kernels, local
 from kmodlab.host.state import machine_release
 from kmodlab.progress import say
 from kmodlab.records.table import Rows
@@ -64,7 +64,7 @@ def offers(more: Sequence[More] = (), arch: str = "") -> Rows[Offer]:
         try:
             archive = archive_of(which, kind)
             found = _offered(archive) | found
-            default = default or kernels.default_release(archive)
+            default = default or kernel_packages.default_release(archive)
         except HostSetupError as error:
             say(f"kmodlab: {error}")
     ready = {kernel.release: (kernel.arch, kernel.source) for kernel in kernels.find_kernels()}
@@ -125,7 +125,7 @@ def _offered(archive: apt.PrivateApt) -> dict[str, tuple[str, str]]:
         name, _, place = (part.strip() for part in line.split("|"))
         if name not in images:  # NAME:amd64, which an archive of another architecture has too
             continue
-        arch = kernels.ARCHITECTURES.get(images[name]["arch"])
+        arch = kernel_packages.ARCHITECTURES.get(images[name]["arch"])
         if arch and place.endswith(" Packages"):
             suite = place.split()[1].partition("/")[0]
             found.setdefault(images[name]["release"], (arch, f"{machine_release().split()[0]} {suite}"))

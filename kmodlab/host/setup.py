@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kmodlab.config import settings
 from kmodlab.errors import HostSetupError, KmodlabError
-from kmodlab.host import kernels, packages, state
+from kmodlab.host import kernel_packages, kernels, packages, state
 from kmodlab.host.ledger import noted
 from kmodlab.host.system import require_debian
 from kmodlab.progress import say, size_text
@@ -125,7 +125,9 @@ def _announce_kernel(pinned: tuple[str, str] | None) -> str:
     if pinned and kernels.find_kernel(*pinned):
         return f"Kernel {pinned[0]} ({pinned[1]}), as the course's lock asks (no download)"
     try:
-        found = kernels.resolve_kernel(pinned[0], version=pinned[1]) if pinned else kernels.resolve_kernel()
+        found = (
+            kernel_packages.resolve_kernel(pinned[0], version=pinned[1]) if pinned else kernel_packages.resolve_kernel()
+        )
     except HostSetupError:
         if not pinned:
             raise

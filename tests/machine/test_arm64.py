@@ -16,7 +16,7 @@ from kmodlab.build.kbuild import kbuild
 from kmodlab.build.kernel import KernelBuild
 from kmodlab.build.source import ModuleSource
 from kmodlab.errors import HostSetupError, KernelOops, MachineError
-from kmodlab.host import apt, kernels
+from kmodlab.host import apt, kernel_packages, kernels
 from kmodlab.machine import provision, qemu
 from kmodlab.resources import resource
 from kmodlab.verdict.trial import try_module
@@ -51,7 +51,7 @@ def arm() -> KernelBuild:
         kind = qemu.architecture("aarch64")
         if shutil.which(kind.binary) is None:
             raise HostSetupError(f"emulate arm64: no {kind.binary} here; apt-get install {kind.package}")
-        kernel = kernels.ensure_kernel(kernels.default_release(apt.private_apt("arm64")))
+        kernel = kernels.ensure_kernel(kernel_packages.default_release(apt.private_apt("arm64")))
     chosen = kmodlab.settings()
     provision.template(kernel, chosen.memory, chosen.cpus).memory()
     return kernel

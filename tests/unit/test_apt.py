@@ -14,6 +14,7 @@ import pytest
 from kmodlab.errors import HostSetupError
 from kmodlab.host.apt import PrivateApt, StaleLists, _error, percent_watcher
 from kmodlab.host.deb import Deb, discard, parse_stanzas, parse_uris, unpack
+from kmodlab.host.kernel_packages import resolve_kernel
 from kmodlab.host.ledger import fetched_line
 
 # apt 2.6.1 of Debian 12 and 3.0.3 of Debian 13, the mirror's name replaced.
@@ -205,6 +206,29 @@ def test_a_package_that_is_not_there(archive: Archive) -> None:
         archive.apt.resolve(["kmodlab-none"], with_dependencies=True)
     with pytest.raises(HostSetupError):
         archive.apt.show(["kmodlab-none"])
+
+
+R = "7.3.4-1-amd64"
+
+
+@pytest.mark.parametrize("parts", [[], ["base", "binary", "modules"]])
+def test_a_kernel_in_one_package_and_in_several(archive: Archive, parts: list[str]) -> None:
+    own = [f"linux-{part}-{R}" for part in parts]
+    needed = ["linux-headers-7.3.4-1-common", "linux-kbuild-7.3.4-1"]
+    for name in (*own, *needed, "linux-base", "kmod"):
+        archive.add(name, "7.3.4-1")
+    depends = ["kmod | other", "linux-base (>= 4)", *(f"{name} (= 7.3.4-1)" for name in own)]
+    archive.add(f"linux-image-{R}", "7.3.4-1", depends=", ".join(depends))
+    archive.add(f"linux-headers-{R}", "7.3.4-1", depends=", ".join(needed))
+    found = resolve_kernel(R, archive.apt)
+    assert [deb.name for deb in found.debs] == [f"linux-image-{R}", *own, f"linux-headers-{R}", *needed]
+    assert found.version == "7.3.4-1"
+
+
+def test_a_kernel_that_is_not_there(archive: Archive) -> None:
+    archive.add("kmodlab-a", "1.0")
+    with pytest.raises(HostSetupError, match=rf"fetch kernel {R}: apt offers none of that name; \./lab kernels"):
+        resolve_kernel(R, archive.apt)
 
 
 def test_a_machine_without_sources(archive: Archive) -> None:

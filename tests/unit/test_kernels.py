@@ -87,6 +87,18 @@ def test_modules_are_found_below_lib_and_below_usr_lib(tmp_path: Path, where: st
     assert not (tmp_path / "lib/modules").is_symlink()
 
 
+def test_a_kernel_and_its_configuration_are_found_beside_its_modules(tmp_path: Path) -> None:
+    kernel = KernelBuild("7.3", "x86_64", "1", tmp_path, "Debian test")
+    kernel.modules.mkdir(parents=True)
+    for name in ("vmlinuz", "config"):
+        (kernel.modules / name).write_text(name)
+    kernels._settle_boot(kernel)
+    kernels._settle_boot(kernel)
+    assert kernel.config.read_text() == "config"
+    assert (tmp_path / "boot" / "vmlinuz-7.3").read_text() == "vmlinuz"
+    assert not list(kernel.modules.iterdir())
+
+
 @pytest.mark.build
 def test_the_real_one_is_whole(kernel: KernelBuild) -> None:
     manifest = json.loads((kernel.root.parent / "kernel.json").read_text())
