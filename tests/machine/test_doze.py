@@ -50,16 +50,17 @@ def test_it_stands_still_and_goes_on_at_the_next_word(
     drowsy: kmodlab.Machine, lab_module: Callable[[str], ModuleArtifact]
 ) -> None:
     drowsy.insmod(lab_module("hello"))
-    before = float(drowsy.run(["cut", "-d ", "-f1", "/proc/uptime"]).stdout)
+    began, before = time.monotonic(), float(drowsy.run(["cut", "-d ", "-f1", "/proc/uptime"]).stdout)
     assert dozes(drowsy)
     used, start = ran(drowsy), time.monotonic()
     other = drowsy.dmesg()
     while time.monotonic() < start + 1:
         assert len(drowsy.dmesg()) == len(other), "its log can be read, and is as it was"
-    assert ran(drowsy) - used < 0.005
+    assert ran(drowsy) - used < 0.05
     assert (drowsy.state, drowsy.dozing) == (State.RUNNING, True)
     assert drowsy.lsmod()[0].name == "hello"
-    assert float(drowsy.run(["cut", "-d ", "-f1", "/proc/uptime"]).stdout) - before < time.monotonic() - start + 0.5
+    now = float(drowsy.run(["cut", "-d ", "-f1", "/proc/uptime"]).stdout)
+    assert now - before < time.monotonic() - began - 0.9, "its clock stood still while it was left alone"
     assert abs(float(drowsy.run(["date", "+%s.%N"]).stdout) - time.time()) < 1
     assert dozes(drowsy)
     drowsy.rmmod("hello")
