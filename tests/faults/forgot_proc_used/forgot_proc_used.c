@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * forgot_proc_used: Leaves its /proc entry behind, and somebody reads it after
- * the module is gone.
+ * forgot_proc_used: Leaves its /proc entry behind, and somebody still reads it
+ * when the module is gone.
  */
 
 #include <linux/module.h>
