@@ -15,9 +15,18 @@
 #include <linux/module.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 
 #define GREETFS_MAGIC	0x47524545
 #define MOST		9		/* times= may be from 1 to this */
+
+/*
+ * What the kernel offers to modules may change with every version. This file is
+ * written for the newest. Before 6.19 another function let files like ours go.
+ */
+#if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 19
+#define kill_anon_super kill_litter_super
+#endif
 
 /* What each mount has of its own: first in the context, then in the super block. */
 struct greetfs {
@@ -138,7 +147,7 @@ static void greetfs_kill_sb(struct super_block *sb)
 {
 	struct greetfs *info = sb->s_fs_info;
 
-	kill_litter_super(sb);
+	kill_anon_super(sb);
 	/* BEGIN SOLUTION: now nobody looks at info any more: give it back */
 	kfree(info);
 	/* SKELETON: (void)info; */

@@ -16,9 +16,33 @@
 #define JOTFS_MAGIC	0x4a4f5453
 #define MOST		4096		/* bytes in a file */
 
-/* How a mount maps the owners of files had no type of its own before. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define mnt_idmap user_namespace
+/*
+ * What the kernel offers to modules may change with every version. This file is
+ * written for the newest; this makes older ones, down to 6.1, look like it.
+ */
+#define KERNEL_SINCE(major, minor) \
+	(KERNEL_VERSION(LINUX_VERSION_MAJOR, LINUX_VERSION_PATCHLEVEL, 0) >= \
+	 KERNEL_VERSION(major, minor, 0))
+
+#if KERNEL_SINCE(7, 3)
+#define create_mode umode_t mode
+#else
+#define create_mode umode_t mode, bool excl	/* .create was told of O_EXCL */
+#endif
+
+#if !KERNEL_SINCE(6, 19)
+/* Now a flag keeps a name in memory; before, one reference more than users. */
+static void d_make_persistent(struct dentry *dentry, struct inode *inode)
+{
+	d_instantiate(dentry, inode);
+	dget(dentry);
+}
+
+#define kill_anon_super kill_litter_super	/* drops those references */
+#endif
+
+#if !KERNEL_SINCE(6, 3)
+#define mnt_idmap user_namespace	/* how a mount maps the owners of files */
 #endif
 
 static ssize_t jotfs_read(struct file *file, char __user *buffer,
@@ -91,7 +115,7 @@ static const struct inode_operations jotfs_file_iops = {
 };
 
 static int jotfs_create(struct mnt_idmap *idmap, struct inode *dir,
-			struct dentry *dentry, umode_t mode, bool excl)
+			struct dentry *dentry, create_mode)
 {
 	struct inode *inode = new_inode(dir->i_sb);
 
@@ -106,8 +130,7 @@ static int jotfs_create(struct mnt_idmap *idmap, struct inode *dir,
 	inode->i_op = &jotfs_file_iops;
 	inode->i_fop = &jotfs_file_fops;
 	inode_init_owner(idmap, inode, dir, mode);
-	d_instantiate(dentry, inode);
-	dget(dentry);		/* the name stays until it is unlinked */
+	d_make_persistent(dentry, inode);	/* the name stays until it is unlinked */
 	return 0;
 }
 
@@ -171,7 +194,7 @@ static struct file_system_type jotfs = {
 	.owner			= THIS_MODULE,
 	.name			= "jotfs",
 	.init_fs_context	= jotfs_init_context,
-	.kill_sb		= kill_litter_super,
+	.kill_sb		= kill_anon_super,
 };
 
 static int __init jotfs_init(void)

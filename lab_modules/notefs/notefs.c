@@ -265,8 +265,8 @@ static struct inode *notefs_new_inode(struct mnt_idmap *idmap, struct super_bloc
 }
 
 /* The VFS holds the directory's lock and knows that the name is free. */
-static int notefs_create(struct mnt_idmap *idmap, struct inode *dir,
-			 struct dentry *dentry, umode_t mode, bool excl)
+static int notefs_add(struct mnt_idmap *idmap, struct inode *dir,
+		      struct dentry *dentry, umode_t mode)
 {
 	struct inode *inode = notefs_new_inode(idmap, dir->i_sb, dir, mode);
 
@@ -277,10 +277,16 @@ static int notefs_create(struct mnt_idmap *idmap, struct inode *dir,
 	return 0;
 }
 
+static int notefs_create(struct mnt_idmap *idmap, struct inode *dir,
+			 struct dentry *dentry, create_mode)
+{
+	return notefs_add(idmap, dir, dentry, mode);
+}
+
 static mkdir_result notefs_mkdir(struct mnt_idmap *idmap, struct inode *dir,
 				 struct dentry *dentry, umode_t mode)
 {
-	int err = notefs_create(idmap, dir, dentry, mode | S_IFDIR, true);
+	int err = notefs_add(idmap, dir, dentry, mode | S_IFDIR);
 
 	if (!err)
 		inc_nlink(dir);		/* the new directory's entry ".." */

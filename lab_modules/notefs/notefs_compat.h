@@ -20,6 +20,13 @@
 #define nop_mnt_idmap init_user_ns
 #endif
 
+/* What .create is told: before also of O_EXCL, which the VFS has seen to. */
+#if KERNEL_SINCE(7, 3)
+#define create_mode umode_t mode
+#else
+#define create_mode umode_t mode, bool excl
+#endif
+
 /* .mkdir now returns a dentry, or NULL for "the one that you gave me". */
 #if KERNEL_SINCE(6, 15)
 #define mkdir_result struct dentry *

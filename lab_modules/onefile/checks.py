@@ -20,7 +20,11 @@ HINTS = {
     ),
     "busy": (
         "After umount something still held on to the module or to the file.",
-        "simple_fill_super() makes dentries that stay until kill_litter_super() drops them.",
+        "simple_fill_super() makes dentries that stay until kill_anon_super() drops them.",
+    ),
+    "number": (
+        "stat -c %d /mnt shows a number that each mount takes. What you did not give back, the next cannot have.",
+        "get_tree_nodev() took it; kill_anon_super() gives it back.",
     ),
     "registered": (
         "The module is gone, but /proc/filesystems still knows its name.",
@@ -28,7 +32,7 @@ HINTS = {
     ),
     "warned": (
         "The kernel complained at umount that something was still in use.",
-        "kill_anon_super() leaves the dentries that simple_fill_super() made; kill_litter_super() drops them.",
+        "Only kill_anon_super() drops the dentries that simple_fill_super() made.",
     ),
     "oops": (
         "Code or data of the module was used after it was gone, or the kernel found a dentry still in use at umount.",
@@ -73,13 +77,17 @@ def stays_while_mounted(trial: Trial) -> None:
 
 @check(points=2, passed="after umount and rmmod nothing of it is left")
 def leaves_nothing(trial: Trial) -> None:
-    """Twice all of it."""
+    """Twice all of it; the second mount must find free what the first one took."""
+    numbers = []
     for _ in range(2):
         trial.load()
         mount(trial)
+        numbers.append(trial.run("stat -c %d /mnt").stdout.strip())
         done = trial.run("umount /mnt")
         trial.expect(done.exit_status == 0, "busy", f"umount: {done.stderr.strip()}")
         held = trial.run("rmmod onefile")
         trial.expect(held.exit_status == 0, "busy", f"after umount: {held.stderr.strip()}")
         known = trial.run("grep -w onefile /proc/filesystems").stdout
         trial.expect(not known, "registered", "after rmmod /proc/filesystems still lists onefile")
+    first, second = numbers
+    trial.expect(first == second, "number", f"the first mount had the device number {first}, the second {second}")

@@ -11,8 +11,17 @@
 #include <linux/init.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/version.h>
 
 #define ONEFILE_MAGIC 0x31464c45
+
+/*
+ * What the kernel offers to modules may change with every version. This file is
+ * written for the newest. Before 6.19 another function let files like ours go.
+ */
+#if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 19
+#define kill_anon_super kill_litter_super
+#endif
 
 static atomic_t mounts = ATOMIC_INIT(0);	/* atomic_inc(), atomic_read() */
 
@@ -68,11 +77,12 @@ static int onefile_init_context(struct fs_context *fc)
 static struct file_system_type onefile = {
 	/*
 	 * BEGIN SOLUTION: .owner, so that the module stays while it is mounted,
-	 * and .kill_sb = kill_litter_super, which also drops the file's dentry
+	 * and .kill_sb = kill_anon_super, which also lets the file's dentry and
+	 * the number that stands for a device go
 	 */
 	.owner			= THIS_MODULE,
-	.kill_sb		= kill_litter_super,
-	/* SKELETON: .kill_sb		= kill_anon_super, */
+	.kill_sb		= kill_anon_super,
+	/* SKELETON: .kill_sb		= generic_shutdown_super, */
 	/* END SOLUTION */
 	.name			= "onefile",
 	.init_fs_context	= onefile_init_context,

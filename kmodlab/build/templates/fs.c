@@ -9,8 +9,14 @@
 #include <linux/fs_context.h>
 #include <linux/init.h>
 #include <linux/module.h>
+#include <linux/version.h>
 
 #define MAGIC 0x6b6d6f64	/* what "stat -f" shows as the type */
+
+/* Before Linux 6.19 another function let files go that stay in memory by themselves. */
+#if LINUX_VERSION_MAJOR == 6 && LINUX_VERSION_PATCHLEVEL < 19
+#define kill_anon_super kill_litter_super
+#endif
 
 static const char greeting[] = "Hello from the kernel\n";
 
@@ -56,7 +62,7 @@ static struct file_system_type ${name}_type = {
 	.owner			= THIS_MODULE,	/* a mount holds the module */
 	.name			= "$name",
 	.init_fs_context	= ${name}_init_context,
-	.kill_sb		= kill_litter_super,
+	.kill_sb		= kill_anon_super,
 };
 
 static int __init ${name}_init(void)
