@@ -74,6 +74,9 @@ _PROBES = (
         "kvfree_rcu",
         (("kvfree_call_rcu", "head=$arg1:x64 arg=$arg2:x64"), ("kfree_call_rcu", "head=$arg1:x64 arg=$arg2:x64")),
     ),
+    # Linux 7 has both for any context, and traces neither.
+    Probe("kvfree_rcu_nolock", (("kfree_call_rcu_nolock", "head=$arg1:x64 arg=$arg2:x64"),)),
+    Probe("kfree_nolock", (("kfree_nolock", "ptr=$arg1:x64 call_site=$stack0:x64"),)),
     Probe(
         "bulk_free",
         (("kmem_cache_free_bulk", "nr=$arg2:u64 caller=$stack0:x64 p=+0($arg3):x64[64]"),),

@@ -50,6 +50,21 @@ _ALLOCATORS = {
             "do_kmem_cache_create",
         ]
     ),
+    # Since Linux 6.18 a slab cache passes its objects on in arrays, the sheaves. One more of them may be made by
+    # whoever allocates or frees just then, kfree_rcu() among them; it stays with the cache, like the list of whom the
+    # objects of a slab are charged to. Modules cannot ask for either.
+    "sheaf": frozenset(
+        [
+            "__kfree_rcu_sheaf",
+            "__pcs_replace_empty_main",
+            "__pcs_replace_full_main",
+            "alloc_empty_sheaf",
+            "__alloc_empty_sheaf",
+            "alloc_full_sheaf",
+            "kmem_cache_prefill_sheaf",
+            "alloc_slab_obj_exts",
+        ]
+    ),
 }
 # A header's inline function may be emitted into the module itself (since Linux 6.12): it is the kernel's all the same.
 _EMITTED = frozenset().union(*_ALLOCATORS.values())

@@ -37,6 +37,15 @@ NAMES = [
     "path_openat",
     "kfree_rcu_work",
     "do_init_module",
+    "__kmalloc_flags_noprof",
+    "__kfree_rcu_sheaf",
+    "__pcs_replace_empty_main",
+    "__pcs_replace_full_main",
+    "kvfree_call_rcu",
+    "drop_sysctl_table",
+    "unregister_netdev",
+    "kmem_cache_alloc_noprof",
+    "kfree",
 ]
 AT = {name: KERNEL + 0x1000 * index + 0x10 for index, name in enumerate(NAMES)}
 CODE = ModuleCode(
@@ -234,6 +243,34 @@ def test_both_forms_of_kvfree_call_rcu() -> None:
     made.feed(kmalloc(0xA000, 64, MODULE + 0x10))
     made.feed([event("kvfree_rcu", head=0xA010, arg=0xA000)])
     assert not made.ledger().live
+
+
+def test_frees_of_linux_7_that_it_does_not_trace() -> None:
+    made = builder()
+    made.feed(kmalloc(0x8000, 64, MODULE + 0x10))
+    made.feed(kmalloc(0x9000, 64, MODULE + 0x10))
+    made.feed([event("kvfree_rcu_nolock", head=0x8010, arg=0x8000), event("kfree_nolock", ptr=0x9000, call_site=0)])
+    ledger = made.ledger()
+    assert not ledger.live
+    assert [one.freed_by for one in ledger.freed] == ["kfree_rcu", "kfree_nolock"]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        # Linux 7.3.4, unregister_netdev() of a module.
+        ("__kmalloc_flags_noprof", "__kfree_rcu_sheaf", "kvfree_call_rcu", "drop_sysctl_table", "unregister_netdev"),
+        ("__kmalloc_flags_noprof", "__pcs_replace_empty_main", "kmem_cache_alloc_noprof"),
+        ("__kmalloc_flags_noprof", "__pcs_replace_full_main", "kfree"),
+    ],
+    ids=lambda inner: inner[1],
+)
+def test_the_arrays_of_a_slab_cache_are_the_caches(inner: tuple[str, ...]) -> None:
+    made = builder()
+    made.feed(kmalloc(0x100, 128, *(AT[name] for name in inner), MODULE + 0x10))
+    assert made.ledger().allocations == 0
+    made.feed(kmalloc(0x200, 128, AT["__kmalloc_flags_noprof"], AT["unregister_netdev"], MODULE + 0x10))
+    assert [one.address for one in made.ledger().live] == [0x200]
 
 
 def test_bulk_frees_longer_than_what_is_listed() -> None:
