@@ -124,7 +124,7 @@ static int __init leaky_leak(void)
 		timer_setup(&timer, leaky_timer, 0);
 		mod_timer(&timer, jiffies + 2);
 		wait_for_completion(&fired);
-		del_timer_sync(&timer);
+		timer_delete_sync(&timer);
 	} else if (is("work")) {
 		INIT_WORK(&work, leaky_work);
 		schedule_work(&work);
