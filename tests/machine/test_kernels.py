@@ -22,7 +22,7 @@ from tests.machine.test_trial import LAB, PARAMETERS
 
 pytestmark = [pytest.mark.machine, pytest.mark.slow]
 
-KNOWN = {"6.1", "6.12"}
+KNOWN = {"6.1", "6.12", "7.3"}
 """The series that every module must be right on; of any newer one it is reported what does not go."""
 
 

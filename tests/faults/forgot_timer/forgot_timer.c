@@ -24,7 +24,7 @@ static int __init forgot_timer_init(void)
 
 static void __exit forgot_timer_exit(void)
 {
-	/* DELIBERATE BUG: del_timer_sync() is missing */
+	/* DELIBERATE BUG: timer_delete_sync() is missing */
 }
 
 module_init(forgot_timer_init);

@@ -28,7 +28,7 @@ static int __init loop_timer_init(void)
 
 static void __exit loop_timer_exit(void)
 {
-	del_timer_sync(&timer);
+	timer_delete_sync(&timer);
 	pr_info("the timer is gone\n");
 }
 

@@ -26,7 +26,7 @@ static int __init null_timer_init(void)
 
 static void __exit null_timer_exit(void)
 {
-	del_timer_sync(&timer);
+	timer_delete_sync(&timer);
 }
 
 module_init(null_timer_init);
