@@ -21,7 +21,7 @@ _HEADERS = {
     "linux/debugfs.h": "debugfs_create_dir debugfs_create_file debugfs_remove debugfs_create_u32",
     "linux/kthread.h": "kthread_run kthread_create kthread_stop kthread_should_stop",
     "linux/interrupt.h": "request_irq free_irq tasklet_init tasklet_schedule",
-    "linux/timer.h": "timer_setup mod_timer del_timer del_timer_sync add_timer",
+    "linux/timer.h": "timer_setup mod_timer timer_delete timer_delete_sync del_timer del_timer_sync add_timer",
     "linux/workqueue.h": "schedule_work queue_work cancel_work_sync alloc_workqueue INIT_WORK schedule_delayed_work",
     "linux/mutex.h": "mutex_lock mutex_unlock mutex_init DEFINE_MUTEX mutex_lock_interruptible",
     "linux/spinlock.h": "spin_lock spin_unlock spin_lock_init DEFINE_SPINLOCK spin_lock_irqsave",
