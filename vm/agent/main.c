@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -93,7 +94,7 @@ void frame_received(uint32_t task, unsigned int type, const uint8_t *payload, si
 /* Be there when the guest is out of memory or busy: children get the ordinary values back. */
 static void become_important(void)
 {
-	struct sched_param priority = { .sched_priority = 1 };
+	struct sched_param ordinary = { .sched_priority = 0 };
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 
 	if (fd >= 0) {
@@ -101,8 +102,12 @@ static void become_important(void)
 			errno = 0; /* a preference, nothing depends on it */
 		close(fd);
 	}
-	/* The C library's own sched_setscheduler() only fails. */
-	syscall(SYS_sched_setscheduler, 0, SCHED_RR | SCHED_RESET_ON_FORK, &priority);
+	/*
+	 * Not a real-time class: no idle processor takes such a task over from one on which a module spins. The C
+	 * library's own sched_setscheduler() only fails.
+	 */
+	syscall(SYS_sched_setscheduler, 0, SCHED_OTHER | SCHED_RESET_ON_FORK, &ordinary);
+	setpriority(PRIO_PROCESS, 0, -20);
 }
 
 static void default_environment(void)
