@@ -181,6 +181,7 @@ def test_what_travels_is_text_and_stays_in_its_folder(frozen: KernelBuild, tmp_p
             tasks._lay_out({name: ""}, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_is_not_there(tmp_path: Path) -> None:
     hand_in(tmp_path / "class" / "anna", ("bounded", BOUNDED.skeleton))
     argv = [sys.executable, "-m", "kmodlab", "grade", str(tmp_path / "class"), "--exercise", "bounded", "--json"]

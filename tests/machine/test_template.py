@@ -104,6 +104,7 @@ def _program(text: str, folder: Path) -> bytes:
     return (folder / "init").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_guest_that_hangs_while_it_boots(frozen: KernelBuild, tmp_path: Path) -> None:
     forever = _program("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n", tmp_path)
     image = _broken(ensure_image(frozen), tmp_path / "hangs", forever)

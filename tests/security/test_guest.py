@@ -33,6 +33,7 @@ def test_qemu_is_bounded(machine: kmodlab.Machine) -> None:
         assert int(found["Max processes"]) == 128
 
 
+@pytest.mark.slow
 def test_qemu_has_room_left_within_its_bounds(machine: kmodlab.Machine) -> None:
     """All of the guest's memory and its disks in use take no more than half of what is allowed beyond the memory."""
     machine.check("dd if=/dev/zero of=/dev/vdb bs=1M count=60; find / -xdev -type f | head -300 | xargs cat >/dev/null")
