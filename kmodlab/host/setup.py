@@ -125,9 +125,8 @@ def _announce_kernel(pinned: tuple[str, str] | None) -> str:
     if pinned and kernels.find_kernel(*pinned):
         return f"Kernel {pinned[0]} ({pinned[1]}), as the course's lock asks (no download)"
     try:
-        found = (
-            kernel_packages.resolve_kernel(pinned[0], version=pinned[1]) if pinned else kernel_packages.resolve_kernel()
-        )
+        release, version = pinned or (None, "")
+        found = kernel_packages.resolve_kernel(release, version=version)
     except HostSetupError:
         if not pinned:
             raise

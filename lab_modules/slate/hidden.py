@@ -35,8 +35,8 @@ def agrees_with_a_model(trial: Trial) -> None:
     for _ in range(40):
         file, text = random.randrange(2), word(random.randrange(1, 90))
         places[file] = random.choice((places[file], random.randrange(SIZE + 8)))
-        # The kernel fills with zeros what it could not copy: a bad buffer is no longer than what is written over it.
         taken = max(min(len(text), SIZE - places[file]), 0)
+        # The kernel fills with zeros what it could not copy: a bad buffer is no longer than what is written over it.
         calls += [f"use {file}", f"seek {places[file]} set", f"write-bad {min(7, len(text))}", f"write {text}"]
         wanted += [0, places[file], -1, taken or -1]
         model[places[file] : places[file] + taken] = text[:taken].encode()
