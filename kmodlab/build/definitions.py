@@ -40,9 +40,8 @@ _WANTED = re.compile(
 
 def source_archives(kernel: KernelBuild) -> list[Path]:
     """Return the archives of kernel sources that are at hand, that of the kernel's own version first."""
-    version = ".".join(kernel.release.split(".")[:2]).partition("-")[0]
     found = [path for root in (kernel.root, Path("/")) for path in sorted(root.glob("usr/src/linux-source-*.tar.*"))]
-    return sorted(found, key=lambda path: not path.name.startswith(f"linux-source-{version}.tar"))
+    return sorted(found, key=lambda path: not path.name.startswith(f"linux-source-{kernel.series}.tar"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +81,9 @@ def ensure_definitions(kernel: KernelBuild, cache: Path) -> Definitions:
     """
     archive = _own_archive(kernel)
     if archive is None:
-        version = ".".join(kernel.release.split(".")[:2])
         raise HostSetupError(
-            f"read the source of Linux {version}: it comes with a package of its own, which is not at hand; "
-            f"apt-get install linux-source-{version}"
+            f"read the source of Linux {kernel.series}: it comes with a package of its own, which is not at hand; "
+            f"apt-get install linux-source-{kernel.series}"
         )
     found = find_definitions(kernel, cache)
     if found is None:
@@ -100,8 +98,8 @@ def ensure_definitions(kernel: KernelBuild, cache: Path) -> Definitions:
 
 
 def _own_archive(kernel: KernelBuild) -> Path | None:
-    version = ".".join(kernel.release.split(".")[:2])
-    return next((path for path in source_archives(kernel) if path.name.startswith(f"linux-source-{version}.tar")), None)
+    own = f"linux-source-{kernel.series}.tar"
+    return next((path for path in source_archives(kernel) if path.name.startswith(own)), None)
 
 
 @lru_cache

@@ -35,6 +35,11 @@ class KernelBuild:
         return f"{self.release}_{self.version}"
 
     @property
+    def series(self) -> str:
+        """The two numbers by which its source's package goes: ``6.12``."""
+        return ".".join(self.release.split(".")[:2]).partition("-")[0]
+
+    @property
     def image(self) -> Path:
         """The uncompressed kernel, which QEMU boots without a boot loader: an ELF file, of arm64 a plain image."""
         return self.root / "boot" / f"vmlinux-{self.release}"

@@ -81,7 +81,6 @@ def _folder(kernel: KernelBuild) -> Path:
     Raises:
         HostSetupError: there is neither.
     """
-    version = ".".join(kernel.release.split(".")[:2]).partition("-")[0]
     for root in (kernel.root, Path("/")):
         if trees := sorted(root.glob(f"usr/src/*/scripts/{_SCRIPT}")):
             return trees[-1].parent
@@ -91,7 +90,7 @@ def _folder(kernel: KernelBuild) -> Path:
             return _taken_out(archive)
     raise HostSetupError(
         f"find {_SCRIPT}: it comes with the kernel's source package only, which is not at hand; "
-        f"apt-get install linux-source-{version}"
+        f"apt-get install linux-source-{kernel.series}"
     )
 
 

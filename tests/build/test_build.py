@@ -49,7 +49,7 @@ def hello(body: str = "", top: str = "", **place: object) -> ModuleSource:
 
 
 def version_of(kernel: KernelBuild) -> tuple[int, ...]:
-    return tuple(int(part) for part in kernel.release.split(".")[:2])
+    return tuple(int(part) for part in kernel.series.split("."))
 
 
 def folder(place: Path, **files: str) -> ModuleSource:

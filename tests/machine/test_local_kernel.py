@@ -20,6 +20,7 @@ from kmodlab.errors import UsageError
 from kmodlab.host import kernels, local
 from kmodlab.host.offers import offers
 from kmodlab.resources import resource
+from tests.build.test_build import version_of
 
 pytestmark = [pytest.mark.machine, pytest.mark.build]
 
@@ -39,7 +40,6 @@ def lay_out(kernel: KernelBuild, tree: Path) -> Path:
         shutil.copytree(flavour / name, tree / name, symlinks=True)
     (tree / "arch/x86/boot").mkdir(exist_ok=True)
     shutil.copyfile(kernel.root / "boot" / f"vmlinuz-{kernel.release}", tree / "arch/x86/boot/bzImage")
-    version = tuple(int(number) for number in kernel.release.split(".")[:2])
     wanted = {name.replace("-", "_") for name in SHOWN}
     order = []
     for line in _with_needs(kernel, wanted):
@@ -47,7 +47,7 @@ def lay_out(kernel: KernelBuild, tree: Path) -> Path:
         place = tree / Path(line.removesuffix(".xz")).relative_to("kernel")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(lzma.decompress(content) if line.endswith(".xz") else content)
-        order.append(str(place.relative_to(tree).with_suffix(".o" if version >= (6, 4) else ".ko")))
+        order.append(str(place.relative_to(tree).with_suffix(".o" if version_of(kernel) >= (6, 4) else ".ko")))
     (tree / "modules.order").write_text("".join(f"{path}\n" for path in order))
     for name in ("modules.builtin", "modules.builtin.modinfo"):
         shutil.copyfile(kernel.modules / name, tree / name)

@@ -264,11 +264,10 @@ def test_check_finds_what_try_does_not(frozen: KernelBuild) -> None:
 
 def source_package(kernel: KernelBuild, folder: Path, script: str) -> KernelBuild:
     """The kernel with a source package of its own series, whose checkpatch.pl is this script."""
-    series = ".".join(kernel.release.split(".")[:2])
-    archive = folder / f"usr/src/linux-source-{series}.tar.xz"
+    archive = folder / f"usr/src/linux-source-{kernel.series}.tar.xz"
     archive.parent.mkdir(parents=True)
     content = script.encode()
-    member = tarfile.TarInfo(f"linux-source-{series}/scripts/checkpatch.pl")
+    member = tarfile.TarInfo(f"linux-source-{kernel.series}/scripts/checkpatch.pl")
     member.size = len(content)
     with tarfile.open(archive, "w:xz") as tar:
         tar.addfile(member, io.BytesIO(content))
